@@ -1,0 +1,127 @@
+"""The estate: sites, links, cells, tenants. Plain values without I/O.
+
+`estate_file.load` makes an `Estate` from `stacks/<env>.yaml`; nothing else describes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv4Network
+
+Platform = Literal["lab", "aws", "static"]
+Role = Literal["control", "database", "application"]
+
+POSTGRES_PORT = 5432
+PATRONI_PORT = 8008
+ETCD_CLIENT_PORT = 2379
+ETCD_PEER_PORT = 2380
+DNS_PORT = 53
+SSH_PORT = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One facility. A mirrored site has one control host (etcd voter, failover DNS)."""
+
+    name: str
+    platform: Platform
+    failure_domain: str
+    cidr: IPv4Network
+    mirrored: bool
+    application_hosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link between two sites, `round_trip_ms` in milliseconds, half of it each way."""
+
+    between: tuple[str, str]
+    round_trip_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of its own that a database host mounts. Size in MiB."""
+
+    name: Literal["data", "wal"]
+    mount: str
+    size_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One mirrored database cluster. `members` maps a site to its number of member hosts."""
+
+    name: str
+    preferred_site: str
+    members: Mapping[str, int]
+    synchronous_copies: int
+    durable_failure_domains: int
+    database: str
+    volumes: tuple[Volume, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A customer, living in exactly one cell."""
+
+    name: str
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRisk:
+    """A risk the owner accepts by name; `subject` is the cell it is accepted for, or ''."""
+
+    risk: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """Everything under one estate file."""
+
+    name: str
+    domain: str
+    preset: str
+    sites: tuple[Site, ...]
+    links: tuple[Link, ...]
+    cells: tuple[Cell, ...]
+    tenants: tuple[Tenant, ...]
+    accepted_risks: tuple[AcceptedRisk, ...]
+
+    def site(self, name: str) -> Site:
+        """The site of that name; KeyError where there is none."""
+        return {site.name: site for site in self.sites}[name]
+
+    def cell(self, name: str) -> Cell:
+        """The cell of that name; KeyError where there is none."""
+        return {cell.name: cell for cell in self.cells}[name]
+
+    @property
+    def mirrored_sites(self) -> tuple[Site, ...]:
+        """The sites that hold an etcd voter and failover DNS."""
+        return tuple(site for site in self.sites if site.mirrored)
+
+    def round_trip_ms(self, one: str, other: str) -> float:
+        """Round trip between two sites in milliseconds; 0 within a site."""
+        if one == other:
+            return 0.0
+        return next(link.round_trip_ms for link in self.links if set(link.between) == {one, other})
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host that the estate needs: the answer of `placement.hosts`."""
+
+    name: str
+    site: str
+    role: Role
+    address: IPv4Address
+    cell: str | None
+    volumes: tuple[Volume, ...]
