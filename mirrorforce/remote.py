@@ -123,7 +123,7 @@ def _run_limited(line: Sequence[str], stdin: bytes | None, timeout: float) -> Re
     except subprocess.TimeoutExpired:
         timed_out = True
         _kill_group(process)
-        out, err = process.communicate()
+        out, err = _rest(process)
     except BaseException:
         _kill_group(process)
         process.wait()
@@ -135,6 +135,14 @@ def _run_limited(line: Sequence[str], stdin: bytes | None, timeout: float) -> Re
         timed_out=timed_out,
         seconds=time.monotonic() - started,
     )
+
+
+def _rest(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What the killed command had written; a master that holds its pipe must not hold us."""
+    try:
+        return process.communicate(timeout=1.0)
+    except subprocess.TimeoutExpired as late:
+        return late.stdout or b"", late.stderr or b""
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
