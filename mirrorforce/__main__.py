@@ -1,0 +1,5 @@
+"""`python -m mirrorforce`."""
+
+from mirrorforce.cli import main
+
+main()
