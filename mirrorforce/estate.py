@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Platform = Literal["lab", "aws", "static"]
 Role = Literal["control", "database", "application"]
+Preset = Literal["fast", "default", "wide"]
 
 POSTGRES_PORT = 5432
 PATRONI_PORT = 8008
@@ -54,7 +55,11 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One mirrored database cluster. `members` maps a site to its number of member hosts."""
+    """One mirrored database cluster. `members` maps a site to its number of member hosts.
+
+    `slot` is the cell's place in every site's address plan (`placement`): the cell keeps its
+    addresses when a cell before it leaves the file.
+    """
 
     name: str
     preferred_site: str
@@ -63,6 +68,7 @@ class Cell:
     durable_failure_domains: int
     database: str
     volumes: tuple[Volume, ...]
+    slot: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +90,15 @@ class AcceptedRisk:
 
 @dataclass(frozen=True, slots=True)
 class Estate:
-    """Everything under one estate file."""
+    """Everything under one estate file.
+
+    `timing_overrides` holds single Patroni timings (seconds, by Patroni's names) that replace the preset's.
+    """
 
     name: str
     domain: str
-    preset: str
+    preset: Preset
+    timing_overrides: Mapping[str, int]
     sites: tuple[Site, ...]
     links: tuple[Link, ...]
     cells: tuple[Cell, ...]

@@ -1,0 +1,60 @@
+"""Faults of an input file, written for the person who made them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mirrorforce.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Step = str | int
+FilePath = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: where in the file, what was found, what is allowed, what was meant."""
+
+    path: FilePath
+    found: str
+    allowed: str
+    meant: str = ""
+    line: int | None = None
+
+
+class FileFaultsError(BadInputError):
+    """A file with faults; `faults` holds every one of them, in the order of the file."""
+
+    def __init__(self, file: str, faults: Sequence[Fault], next_step: str) -> None:
+        self.file = file
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        blocks = "\n".join(_block(fault) for fault in self.faults)
+        super().__init__(f"{file} has {count}.\n{blocks}", next_step)
+
+
+def shown(path: FilePath) -> str:
+    """A path as people write it: `links[2].between[0]`, `cells.na1.members.east`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".") or "(whole file)"
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The allowed name that `name` most likely was to be; '' where none is near."""
+    names = {candidate.lower(): candidate for candidate in allowed}
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    return names[close[0]] if close else ""
+
+
+def _block(fault: Fault) -> str:
+    where = f"line {fault.line}: " if fault.line else ""
+    lines = [f"\n  {where}{shown(fault.path)}", f"    found:   {fault.found}", f"    allowed: {fault.allowed}"]
+    if fault.meant:
+        lines.append(f"    nearest: {fault.meant}")
+    return "\n".join(lines)
