@@ -1,0 +1,92 @@
+"""Attempts that must fail: doors are tried, not only looked at. Runs on hosts.
+
+Each attempt is `{"id", "kind", ...}`; its answer says whether it got in, and what was said.
+Everything tried is harmless even where a door should be open.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from mirrorforce.onhost.https_json import Credentials, HttpsError, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TIMEOUT = 2.0
+_REFUSALS = (401, 403)
+
+
+def attempts(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Make every attempt, side by side: `{id: {"got_in": bool, "said": text}}`."""
+    wanted = arguments["attempts"]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return dict(zip((one["id"] for one in wanted), pool.map(_attempt, wanted), strict=True))
+
+
+def _attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    got_in, said = _KINDS[attempt["kind"]](attempt)
+    return {"got_in": got_in, "said": said}
+
+
+def _tcp(attempt: Mapping[str, Any]) -> tuple[bool, str]:
+    try:
+        with socket.create_connection((attempt["address"], attempt["port"]), timeout=_TIMEOUT / 2):
+            return True, "connected"
+    except OSError as fault:
+        return False, str(fault) or type(fault).__name__
+
+
+def _http(attempt: Mapping[str, Any]) -> tuple[bool, str]:
+    """Plain-text HTTP: any HTTP answer counts as having got in."""
+    parts = urlsplit(attempt["url"])
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT)
+    try:
+        connection.request("GET", parts.path)
+        return True, f"HTTP {connection.getresponse().status}"
+    except (OSError, http.client.HTTPException) as fault:
+        return False, str(fault) or type(fault).__name__
+    finally:
+        connection.close()
+
+
+def _https(attempt: Mapping[str, Any]) -> tuple[bool, str]:
+    """HTTPS with the certificate given, or with none; 401 and 403 are refusals."""
+    credentials = Credentials(attempt["ca"], attempt.get("certificate"), attempt.get("key"))
+    try:
+        reply = exchange(attempt["url"], credentials, body=attempt.get("body"), timeout=_TIMEOUT)
+    except HttpsError as fault:
+        return False, str(fault)
+    refused = reply.status in _REFUSALS or any(word in str(reply.body) for word in attempt.get("refusals", ()))
+    return not refused, f"HTTP {reply.status} {reply.body}"[:300]
+
+
+def _postgres(attempt: Mapping[str, Any]) -> tuple[bool, str]:
+    """A connection of libpq by `parameters`, with the password given (made up: it must be wrong)."""
+    target = " ".join(f"{name}='{value}'" for name, value in attempt["parameters"].items())
+    environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "2", "PGPASSWORD": attempt["password"]}
+    question = "IDENTIFY_SYSTEM" if "replication" in attempt["parameters"] else "select 1"
+    try:
+        done = subprocess.run(
+            ["psql", "-XAtqw", "-d", target, "-c", question],
+            capture_output=True, text=True, errors="replace", check=False, timeout=2 * _TIMEOUT,
+            env=environment, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False, "no answer"
+    said = (done.stderr or done.stdout).strip()
+    return done.returncode == 0, said[-300:]
+
+
+_KINDS: dict[str, Callable[[Mapping[str, Any]], tuple[bool, str]]] = {
+    "tcp": _tcp,
+    "http": _http,
+    "https": _https,
+    "postgres": _postgres,
+}

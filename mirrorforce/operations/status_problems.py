@@ -1,0 +1,130 @@
+"""What is not as it should be in a status report, in words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mirrorforce.estate import Estate
+
+Document = dict[str, Any]
+_SYNCHRONOUS = ("quorum", "sync")
+
+
+def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
+    """Everything in the report that is not as declared, most serious first."""
+    dead = {host["name"] for site in report["sites"] for host in site["hosts"] if not host["answers"]}
+    return [
+        *(problem for cell in report["cells"] for problem in _primary(cell)),
+        *_sites(report["sites"]),
+        *_etcd(estate, report, dead),
+        *(problem for cell in report["cells"] for problem in _replication(cell, dead)),
+        *(problem for cell in report["cells"] for problem in _dns(cell, dead)),
+    ]
+
+
+def summary_of(report: Mapping[str, Any], problems: Sequence[str]) -> str:
+    """One sentence for a person."""
+    hosts = [host for site in report["sites"] for host in site["hosts"]]
+    answering = sum(host["answers"] for host in hosts)
+    served = [
+        f"{cell['name']} from {cell['primary']['site']}" if cell["primary"] else f"{cell['name']} from nowhere"
+        for cell in report["cells"]
+    ]
+    count = len(problems)
+    faults = "all as declared" if not count else f"{count} problem{'s' if count > 1 else ''}"
+    return f"{answering} of {len(hosts)} hosts answer; {', '.join(served)}; {faults}"
+
+
+def _primary(cell: Document) -> Iterator[str]:
+    name = cell["name"]
+    if cell["primary"] is None:
+        yield f"{name} has no primary: none of its members says that it is one"
+        return
+    if len(cell["claims"]) > 1:
+        yield f"{name}: more than one member says that it is the primary: {', '.join(cell['claims'])}"
+    site, preferred = cell["primary"]["site"], cell["preferred_site"]
+    if site != preferred:
+        yield (
+            f"{name} is served from {site}, not from its preferred site {preferred} "
+            f"(mirrorforce switchover {name} --to {preferred})"
+        )
+
+
+def _sites(sites: Sequence[Document]) -> Iterator[str]:
+    for site in sites:
+        silent = [host for host in site["hosts"] if not host["answers"]]
+        if not site["up"]:
+            yield f"site {site['name']} is down: none of its {len(silent)} hosts answers"
+            continue
+        for host in silent:
+            yield f"{host['name']} does not answer: {host['reason']}"
+
+
+def _etcd(estate: Estate, report: Mapping[str, Any], dead: set[str]) -> Iterator[str]:
+    members = report["etcd"]["members"]
+    for member in members:
+        if not member["healthy"] and member["host"] not in dead:
+            yield f"etcd on {member['host']} is not healthy: {member['reason']}"
+    if not members:
+        return
+    leader = report["etcd"]["leader"]
+    if leader is None:
+        yield "etcd has no leader that answers"
+        return
+    of_primaries = {cell["primary"]["site"] for cell in report["cells"] if cell["primary"]}
+    voters = {site.name for site in estate.mirrored_sites}
+    healthy = {member["site"] for member in members if member["healthy"]}
+    better = sorted((voters & healthy) - of_primaries)
+    if leader["site"] in of_primaries and better:
+        yield (
+            f"etcd is led from {leader['site']}, where a primary is too; it could be led from {', '.join(better)}"
+        )
+
+
+def _replication(cell: Document, dead: set[str]) -> Iterator[str]:
+    name = cell["name"]
+    for member in cell["members"]:
+        if member["host"] not in dead:
+            yield from _member(name, member)
+    timelines = {member["timeline"] for member in cell["members"]} - {None}
+    if len(timelines) > 1:
+        yield f"{name}: members are on different timelines: {', '.join(map(str, sorted(timelines)))}"
+    standbys = sum(member["sync"] in _SYNCHRONOUS for member in cell["members"])
+    if cell["primary"] is not None and standbys < cell["synchronous_copies"]:
+        yield f"{name}: {standbys} synchronous standbys, declared are {cell['synchronous_copies']} at least"
+
+
+def _member(cell: str, member: Document) -> Iterator[str]:
+    good = {"primary": "running", "standby": "streaming"}
+    if member["role"] not in good:
+        why = member["reason"] or member["state"]
+        yield f"{cell}: {member['host']} does not say what it is: {why}"
+    elif member["state"] != good[member["role"]]:
+        yield f"{cell}: {member['host']} ({member['role']}) is {member['state']}, not {good[member['role']]}"
+
+
+def _dns(cell: Document, dead: set[str]) -> Iterator[str]:
+    primary = cell["primary"]["host"] if cell["primary"] else None
+    standbys = {member["host"] for member in cell["members"] if member["role"] == "standby"}
+    good = {primary} if primary else set()
+    # With no standby left, the primary is the only one that can be read from.
+    for dns, wanted in ((cell["dns"], good), (cell["dns_read_only"], standbys or good)):
+        for answer in (*dns["servers"], *dns["resolvers"]):
+            if answer["host"] not in dead:
+                yield from _answer(dns["name"], answer, wanted)
+
+
+def _answer(name: str, answer: Document, wanted: set[str]) -> Iterator[str]:
+    who = f"{answer['host']} on {name}"
+    if answer["error"]:
+        yield f"{who}: {answer['error']}"
+        return
+    if len(answer["addresses"]) != 1:
+        yield f"{who}: {len(answer['addresses'])} addresses in one answer: {', '.join(answer['addresses'])}"
+    if wanted and not wanted.issuperset(answer["hosts"]):
+        yield f"{who}: answers {', '.join(answer['hosts'])}, it should be {' or '.join(sorted(wanted))}"
+    if answer["ttl"] is not None and answer["ttl"] > 1:
+        yield f"{who}: TTL {answer['ttl']} s, it should be 1"
