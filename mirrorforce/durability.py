@@ -123,7 +123,8 @@ def _statement(
     domain_of = {site.name: site.failure_domain for site in estate.sites}
     standbys = [member for member in members if member not in (primary, lost)]
     own_domain = domain_of[primary.site]
-    promise = guarantee(own_domain, [domain_of[standby.site] for standby in standbys], cell.synchronous_copies)
+    standby_domains = [domain_of[standby.site] for standby in standbys]
+    promise = guarantee(own_domain, standby_domains, cell.synchronous_copies)
     elsewhere = [standby for standby in standbys if domain_of[standby.site] != own_domain]
     asked = len(standbys) - promise.copies + 1
     elects = promise.copies > 0 and len(elsewhere) >= asked

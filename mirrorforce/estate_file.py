@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import estate_schema, estate_yaml
+from mirrorforce import estate_checks, estate_networks, estate_schema, estate_yaml
 from mirrorforce.errors import BadInputError
 from mirrorforce.estate import AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
-from mirrorforce.faults import FileFaultsError, nearest
+from mirrorforce.estate_reading import Reading, is_sound, mapping
+from mirrorforce.faults import Fault, FileFaultsError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from mirrorforce.faults import FilePath
 
 DATA_MOUNT = "/srv/postgres/data"
 WAL_MOUNT = "/srv/postgres/wal"
@@ -26,14 +31,40 @@ def environments(folder: Path) -> tuple[str, ...]:
 def load(path: Path) -> Estate:
     """The estate of this file.
 
-    Raises FileFaultsError (a BadInputError) with every fault of the file, or BadInputError where there is
-    no such file.
+    Raises FileFaultsError (a BadInputError) with every fault of the file, in its order, or BadInputError
+    where there is no such file.
     """
-    document = estate_yaml.parse(_read(path))
-    faults = [*document.faults, *estate_schema.faults(document.value)] if not document.faults else document.faults
+    text = estate_yaml.parse(_read(path))
+    estate, faults = _examined(text, path.stem)
     if faults:
+        faults = sorted(_located(faults, text), key=lambda fault: fault.line or 0)
         raise FileFaultsError(str(path), faults, f"mend the file, then: mirrorforce validate {path.stem}")
-    return build(estate_schema.with_defaults(document.value))
+    return estate
+
+
+def _examined(text: estate_yaml.Document, stem: str) -> tuple[Estate, list[Fault]]:
+    """The estate as far as it can be read, and all faults: of the text, of the schema, of the meaning."""
+    faults = list(text.faults)
+    if faults and text.value is None:
+        return _estate({}, ()), faults
+    faults += _without_echoes(estate_schema.faults(text.value), faults)
+    document = mapping(estate_schema.with_defaults(text.value))
+    faults += _without_echoes(estate_networks.cidr_faults(document), faults)
+    unsound = tuple(fault.path for fault in faults)
+    estate = _estate(document, unsound)
+    if isinstance(text.value, dict):
+        faults += estate_checks.faults(Reading(document, estate, unsound, stem))
+    return estate, faults
+
+
+def _without_echoes(later: Iterable[Fault], earlier: Iterable[Fault]) -> list[Fault]:
+    """The later faults without those at a path that has one already."""
+    told = {fault.path for fault in earlier}
+    return [fault for fault in later if fault.path not in told]
+
+
+def _located(faults: Iterable[Fault], text: estate_yaml.Document) -> Iterator[Fault]:
+    return (fault if fault.line else replace(fault, line=text.line(fault.path)) for fault in faults)
 
 
 def _read(path: Path) -> str:
@@ -46,26 +77,44 @@ def _read(path: Path) -> str:
         allowed = f"environments here: {', '.join(known) or 'none'}" + (f"; nearest: {near}" if near else "")
         raise BadInputError(message, allowed) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path} cannot be read: {error}", "make it a readable UTF-8 text file") from error
+        next_step = "make it a UTF-8 text file that you may read"
+        raise BadInputError(f"{path} cannot be read: {error}", next_step) from error
 
 
-def build(document: dict[str, Any]) -> Estate:
-    """The estate of a document that holds to the schema and has its defaults filled in."""
+def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estate:
+    """The estate of a document with its defaults filled in, without the entries that have faults.
+
+    What stands once (the name, the preset) gets a stand-in where it has a fault: the checks that use it
+    ask first whether it is sound, and `load` gives out no estate of a file with faults.
+    """
+
+    def entries(part: str) -> Iterator[tuple[Any, Any]]:
+        """Name (or index), and the sound entries of a part of the file."""
+        value = document.get(part)
+        pairs = enumerate(value) if isinstance(value, list) else mapping(value).items()
+        return ((key, entry) for key, entry in pairs if is_sound(unsound, (part, key)))
+
+    def single(key: str, stand_in: Any) -> Any:  # noqa: ANN401  (what YAML holds has no narrower type)
+        return document[key] if key in document and is_sound(unsound, (key,)) else stand_in
+
+    slots = {name: slot for slot, name in enumerate(mapping(document.get("cells")))}
     return Estate(
-        name=document["estate"],
-        domain=document["domain"],
-        preset=document["preset"],
-        timing_overrides=document["timings"],
-        sites=tuple(site(name, entry) for name, entry in document["sites"].items()),
-        links=tuple(link(entry) for entry in document["links"]),
-        cells=tuple(cell(name, entry, slot) for slot, (name, entry) in enumerate(document["cells"].items())),
-        tenants=tuple(Tenant(name, entry["cell"]) for name, entry in document["tenants"].items()),
-        accepted_risks=tuple(accepted_risk(entry) for entry in document["accepted_risks"]),
+        name=single("estate", ""),
+        domain=single("domain", ""),
+        preset=single("preset", "default"),
+        timing_overrides=single("timings", {}),
+        sites=tuple(_site(name, entry) for name, entry in entries("sites")),
+        links=tuple(_link(entry) for _, entry in entries("links")),
+        cells=tuple(_cell(name, entry, slots[name]) for name, entry in entries("cells")),
+        tenants=tuple(Tenant(name, entry["cell"]) for name, entry in entries("tenants")),
+        accepted_risks=tuple(
+            AcceptedRisk(entry["risk"], entry.get("cell", ""), entry["reason"])
+            for _, entry in entries("accepted_risks")
+        ),
     )
 
 
-def site(name: str, entry: dict[str, Any]) -> Site:
-    """A site of its entry in the file."""
+def _site(name: str, entry: Mapping[str, Any]) -> Site:
     return Site(
         name=name,
         platform=entry["platform"],
@@ -76,14 +125,12 @@ def site(name: str, entry: dict[str, Any]) -> Site:
     )
 
 
-def link(entry: dict[str, Any]) -> Link:
-    """A link of its entry in the file."""
+def _link(entry: Mapping[str, Any]) -> Link:
     one, other = entry["between"]
     return Link((one, other), float(entry["round_trip_ms"]))
 
 
-def cell(name: str, entry: dict[str, Any], position: int) -> Cell:
-    """A cell of its entry in the file; `position` is its slot where the entry names none."""
+def _cell(name: str, entry: Mapping[str, Any], position: int) -> Cell:
     volumes = entry["volumes"]
     return Cell(
         name=name,
@@ -98,8 +145,3 @@ def cell(name: str, entry: dict[str, Any], position: int) -> Cell:
         ),
         slot=entry.get("slot", position),
     )
-
-
-def accepted_risk(entry: dict[str, Any]) -> AcceptedRisk:
-    """An accepted risk of its entry in the file."""
-    return AcceptedRisk(entry["risk"], entry.get("cell", ""), entry["reason"])

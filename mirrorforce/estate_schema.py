@@ -7,16 +7,28 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 
 from mirrorforce.faults import Fault, FilePath, nearest
 from mirrorforce.workspace import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 SCHEMA_FILE = ROOT / "schemas" / "estate.schema.json"
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    """JSON Schema takes 2.0 for an integer; Python's range() does not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_Validator: type[Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+)
 
 _TYPES = {
     "object": "a mapping (key: value)",
@@ -27,6 +39,8 @@ _TYPES = {
     "boolean": "true or false",
 }
 _LONGEST_SHOWN = 60
+_UNKNOWN = "an unknown key"
+_MISSING = "nothing: the key is missing"
 
 
 @cache
@@ -38,8 +52,11 @@ def schema() -> Mapping[str, Any]:
 
 def faults(document: object) -> tuple[Fault, ...]:
     """Every fault of the document against the schema."""
-    errors = Draft202012Validator(schema()).iter_errors(document)
-    return tuple(fault for error in errors for fault in _faults_of(error))
+    errors = _Validator(schema()).iter_errors(document)
+    found = [fault for error in errors for fault in _faults_of(error)]
+    # A key that is missing because it was misspelt is one fault, not two.
+    misspelt = {(*fault.path[:-1], fault.meant) for fault in found if fault.found == _UNKNOWN}
+    return tuple(fault for fault in found if fault.found != _MISSING or fault.path not in misspelt)
 
 
 def with_defaults(document: object) -> Any:  # noqa: ANN401  (what YAML holds has no narrower type)
@@ -71,35 +88,30 @@ def _resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
 def _faults_of(error: ValidationError) -> Iterator[Fault]:
     """The faults of one schema error: one for each unknown or missing key, else a single one."""
     path: FilePath = tuple(error.absolute_path)
-    if error.validator == "additionalProperties" and error.validator_value is False:
-        known = list(error.schema["properties"])
+    if error.validator == "additionalProperties":
+        known = sorted(_part(error)["properties"])
         for key in error.instance:
             if key not in known:
-                yield _unknown(path, key, known)
+                yield Fault((*path, key), _UNKNOWN, ", ".join(known), nearest(key, known))
     elif error.validator == "required":
-        yield _missing(path, error)
+        # One error is one missing key, which it names nowhere but in its message.
+        key = error.message.split("'")[1]
+        allowed = _in_words(_resolved(_part(error)["properties"][key]))
+        yield Fault((*path, key), _MISSING, allowed)
     elif "propertyNames" in error.absolute_schema_path:
-        yield Fault((*path, str(error.instance)), f"the name {_shown(error.instance)}", _allowed(error))
-    elif error.validator is None:  # the schema `false`: a key that has no place beside another
-        yield Fault(path, f"{_shown(error.instance)}", "nothing: this key has no place here")
+        yield Fault((*path, str(error.instance)), f"the name {json.dumps(error.instance)}", _allowed(error))
+    elif error.validator == "not":  # `not: {}` is a key that has no place beside another
+        yield Fault(path, _shown(error.instance), "nothing: the key has no place here")
     else:
         meant = ""
         if error.validator == "enum" and isinstance(error.instance, str):
-            meant = nearest(error.instance, error.validator_value)
+            meant = nearest(error.instance, _part(error)["enum"])
         yield Fault(path, _shown(error.instance), _allowed(error), meant)
 
 
-def _unknown(path: FilePath, key: object, known: Iterable[str]) -> Fault:
-    known = sorted(known)
-    return Fault((*path, str(key)), "an unknown key", ", ".join(known), nearest(str(key), known))
-
-
-def _missing(path: FilePath, error: ValidationError) -> Fault:
-    # One error names one missing key, in its message only; the first of the required ones that is
-    # absent and not yet told would be a guess, so ask the message.
-    key = error.message.split("'")[1]
-    part = _resolved(error.schema.get("properties", {}).get(key, {}))
-    return Fault((*path, key), "nothing: the key is missing", _in_words(part))
+def _part(error: ValidationError) -> Mapping[str, Any]:
+    """The part of the schema that an error is of; `true` and `false` are parts without keys."""
+    return error.schema if isinstance(error.schema, dict) else {}
 
 
 def _in_words(part: Mapping[str, Any]) -> str:
@@ -108,26 +120,30 @@ def _in_words(part: Mapping[str, Any]) -> str:
         return str(words)
     if "enum" in part:
         return ", ".join(map(str, part["enum"]))
-    if "type" in part:
-        return _TYPES[part["type"]]
-    return "a value"
+    return _TYPES[part["type"]]
 
 
 def _allowed(error: ValidationError) -> str:
-    limit = error.validator_value
+    """What would have been right in place of a value that is wrong."""
+    part, limit = _part(error), error.validator_value
+    if error.validator == "type" and limit == "string" and not isinstance(error.instance, dict | list | None):
+        return "text; quotes make it text"
     words: dict[str, Callable[[], str]] = {
-        "enum": lambda: ", ".join(map(str, limit)),
-        "type": lambda: _TYPES[limit],
+        "type": lambda: _TYPES[str(limit)],
         "minimum": lambda: f"{limit} or more",
         "maximum": lambda: f"{limit} or less",
-        "minItems": lambda: f"{limit} items" if error.schema.get("maxItems") == limit else f"{limit} items or more",
-        "maxItems": lambda: f"{limit} items" if error.schema.get("minItems") == limit else f"{limit} items or fewer",
+        "minItems": lambda: _number_of_items(part),
+        "maxItems": lambda: _number_of_items(part),
         "uniqueItems": lambda: "each item once",
         "minProperties": lambda: f"{limit} or more entries",
     }
-    if error.validator in words:
-        return words[str(error.validator)]()
-    return _in_words(error.schema)
+    known = words.get(str(error.validator))
+    return known() if known else _in_words(part)
+
+
+def _number_of_items(part: Mapping[str, Any]) -> str:
+    least, most = part["minItems"], part["maxItems"]
+    return f"{least} items" if least == most else f"{least} to {most} items"
 
 
 def _shown(value: object) -> str:

@@ -1,18 +1,20 @@
 """YAML text to plain values, knowing the line of each path; every fault of the text at once.
 
 Stricter than YAML where YAML is a trap: a key may stand only once and is always text (YAML 1.1 reads
-`no:` as False), and aliases are refused, so what a person reads in one place is all there is.
+`no:` as False), a number is finite, and aliases are refused, so what a person reads in one place is all
+there is.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import yaml
 
 from mirrorforce.faults import Fault, FilePath
 
-_STRING_TAG = "tag:yaml.org,2002:str"
+_TEXT = "tag:yaml.org,2002:str"
 
 
 @dataclass(slots=True)
@@ -32,59 +34,81 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Read one YAML document; a text that cannot be read gives a value of None and the reason as fault."""
+    """Read one YAML document.
+
+    A text that YAML cannot read gives a value of None and the reason as its fault; what YAML reads but a
+    person would not expect (see the module) is left out of the value and is a fault.
+    """
     document = Document()
     try:
-        if aliases := [_alias_fault(event) for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)]:
-            document.faults.extend(aliases)
+        document.faults.extend(
+            _alias_fault(event) for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent)
+        )
+        if document.faults:
             return document
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None:
-            _walk(document, node, ())
-            document.value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
+        document.value = None if node is None else _value(document, node, ())
+    except (yaml.YAMLError, RecursionError) as error:
+        document.value = None
         document.faults.append(_syntax_fault(error))
     return document
 
 
-def _walk(document: Document, node: yaml.Node, path: FilePath) -> None:
+def _value(document: Document, node: yaml.Node, path: FilePath) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return {
+            key.value: _value(document, item, (*path, key.value))
+            for key, item in node.value
+            if _is_sound_key(document, key, path)
+        }
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             document.lines[*path, index] = item.start_mark.line + 1
-            _walk(document, item, (*path, index))
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            _walk_key(document, key, path)
-            _walk(document, value, (*path, str(key.value)))
+        return [_value(document, item, (*path, index)) for index, item in enumerate(node.value)]
+    return _scalar(document, node, path)
 
 
-def _walk_key(document: Document, key: yaml.Node, path: FilePath) -> None:
+def _is_sound_key(document: Document, key: yaml.Node, path: FilePath) -> bool:
+    """Whether the key is text and new; notes its line, or what is wrong with it."""
     line = key.start_mark.line + 1
-    if key.tag != _STRING_TAG:
-        found = f"a key that YAML does not read as text: {key.start_mark.name and _spelled(key)}"
-        document.faults.append(Fault(path, found, "keys that are text; put quotes around this one", line=line))
-        return
-    here = (*path, str(key.value))
+    if key.tag != _TEXT or not isinstance(key, yaml.ScalarNode):
+        spelled = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
+        found = f"the key {spelled}, which YAML does not read as text"
+        document.faults.append(Fault(path, found, "keys that are text; quotes make it one", line=line))
+        return False
+    here = (*path, key.value)
     if here in document.lines:
         found = f"the key a second time; it stands first on line {document.lines[here]}"
         document.faults.append(Fault(here, found, "each key once", line=line))
-    document.lines.setdefault(here, line)
+        return False
+    document.lines[here] = line
+    return True
 
 
-def _spelled(key: yaml.Node) -> str:
-    return str(key.value) if isinstance(key, yaml.ScalarNode) else "a list or a mapping"
+def _scalar(document: Document, node: yaml.Node, path: FilePath) -> object:
+    line = node.start_mark.line + 1
+    try:
+        value: object = yaml.SafeLoader("").construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError):
+        found = f"{node.value!r}, which looks like a {node.tag.rpartition(':')[2]} but is none"
+        allowed = "a value that YAML can read; quotes make it text"
+        document.faults.append(Fault(path, found, allowed, line=line))
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        document.faults.append(Fault(path, f"the number {node.value}", "a finite number", line=line))
+        return None
+    return value
 
 
 def _alias_fault(event: yaml.AliasEvent) -> Fault:
-    return Fault(
-        (), f"the alias *{event.anchor}", "values written out where they count", line=event.start_mark.line + 1
-    )
+    line = event.start_mark.line + 1 if event.start_mark else None
+    return Fault((), f"the alias *{event.anchor}", "values written out where they count", line=line)
 
 
 def _syntax_fault(error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "nested too deeply"
     context = getattr(error, "context", None)
     where = f" at column {mark.column + 1}" if mark else ""
-    found = f"{problem}{where}" + (f", {context}" if context else "")
+    found = (f"{context}: " if context else "") + f"{problem}{where}"
     return Fault((), found, "one YAML document", line=mark.line + 1 if mark else None)

@@ -54,7 +54,8 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
 
 def _block(fault: Fault) -> str:
     where = f"line {fault.line}: " if fault.line else ""
-    lines = [f"\n  {where}{shown(fault.path)}", f"    found:   {fault.found}", f"    allowed: {fault.allowed}"]
-    if fault.meant:
-        lines.append(f"    nearest: {fault.meant}")
-    return "\n".join(lines)
+    nearest_line = f"\n    nearest: {fault.meant}" if fault.meant else ""
+    return f"""
+  {where}{shown(fault.path)}
+    found:   {fault.found}
+    allowed: {fault.allowed}{nearest_line}"""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def etcd(estate: Estate) -> EtcdTimings:
 
 
 def etcd_at(round_trip_ms: float) -> EtcdTimings:
-    """etcd's timings for voters that are `round_trip_ms` apart; 150/1500 at 70 ms, as measured to hold.
+    """Timings of etcd for voters `round_trip_ms` apart; 150/1500 at 70 ms, as measured to hold.
 
     The heartbeat is 1.5 round trips rounded up to 50 ms, and etcd's own default of 100 ms at least.
     """
@@ -125,9 +124,10 @@ def etcd_at(round_trip_ms: float) -> EtcdTimings:
 
 
 def largest_round_trip_ms(estate: Estate) -> float:
-    """The largest round trip between mirrored sites in milliseconds; 0 where there is one such site."""
-    names = [site.name for site in estate.mirrored_sites]
-    return max((estate.round_trip_ms(one, other) for one, other in combinations(names, 2)), default=0.0)
+    """The largest round trip between mirrored sites in milliseconds; 0 where no link joins two of them."""
+    mirrored = {site.name for site in estate.mirrored_sites}
+    between = (link.round_trip_ms for link in estate.links if mirrored.issuperset(link.between))
+    return max(between, default=0.0)
 
 
 def patroni_complaint(chosen: Pace) -> str:
