@@ -1,0 +1,1 @@
+"""Pulumi components: a site, what joins the sites, and one module per platform."""
