@@ -1,0 +1,60 @@
+"""`status`: what the hosts of an environment say of themselves, right now.
+
+Every host is asked once, all side by side, and none may hold up the answer: with a whole site dead
+it is there within 3 s, and names the hosts that did not answer.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mirrorforce import placement
+from mirrorforce.operations import probing, requests, status_report
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from mirrorforce.inventory import Inventory
+
+    from mirrorforce.estate import Estate
+    from mirrorforce.workspace import Workspace
+
+ANSWER_WITHIN = 2.5
+"""Seconds that a host has to answer, of the 3 in which `status` does."""
+
+
+def collect(
+    ws: Workspace,
+    estate: Estate,
+    inventory: Inventory,
+    *,
+    only: Collection[str] | None = None,
+    timeout: float = ANSWER_WITHIN,
+) -> dict[str, Any]:
+    """The status report, valid against schemas/status.schema.json; about `timeout` seconds at most.
+
+    `only` asks these hosts and leaves the others out of the report (of which `problems` then knows
+    no more than was asked).
+    """
+    hosts = placement.hosts(estate)
+    known = {host.name for host in inventory.hosts}
+    asked = [host for host in hosts if host.name in known and (only is None or host.name in only)]
+    moment, started = datetime.now(UTC), time.monotonic()
+    probes = probing.ask(
+        ws, {host.name: requests.for_status(estate, hosts, host) for host in asked}, timeout=timeout
+    )
+    missing = {
+        host.name: probing.Probe(host.name, reason="it is not in the inventory: it does not exist")
+        for host in hosts
+        if host.name not in known and only is None
+    }
+    return status_report.build(
+        estate,
+        hosts,
+        probes | missing,
+        environment=ws.env,
+        time=moment.isoformat(timespec="seconds"),
+        seconds=time.monotonic() - started,
+    )
