@@ -49,7 +49,8 @@ class Statement:
     declared: failure domains that the estate file asks for.
     survives: whether the loss of the primary's whole failure domain loses no acknowledged row and another
         member takes over by itself.
-    text: the statement in words.
+    situation, promise, loss: the statement in words: who leads and who is gone; where an acknowledged row
+        is; what happens when the primary's failure domain is lost as well.
     """
 
     cell: str
@@ -59,7 +60,14 @@ class Statement:
     failure_domains: int
     declared: int
     survives: bool
-    text: str
+    situation: str
+    promise: str
+    loss: str
+
+    @property
+    def text(self) -> str:
+        """The whole statement in words."""
+        return f"{self.situation}: {self.promise}. If the primary's failure domain is lost: {self.loss}."
 
     @property
     def acknowledges(self) -> bool:
@@ -82,13 +90,13 @@ def guarantee(primary_domain: str, standby_domains: Sequence[str], synchronous_c
         return Guarantee(0, 0)
     standbys = Counter(standby_domains)
     to_place = copies - standbys.pop(primary_domain, 0)
-    domains = 1
+    reached = 1
     for _, count in standbys.most_common():
         if to_place <= 0:
             break
         to_place -= count
-        domains += 1
-    return Guarantee(copies, domains)
+        reached += 1
+    return Guarantee(copies, reached)
 
 
 def statements(estate: Estate) -> tuple[Statement, ...]:
@@ -104,6 +112,11 @@ def statements_of_cell(estate: Estate, cell: Cell) -> tuple[Statement, ...]:
         for primary in members
         for lost in (None, *(member for member in members if member != primary))
     )
+
+
+def domains(count: int) -> str:
+    """So many failure domains, in words."""
+    return f"{count} failure domain" if count == 1 else f"{count} failure domains"
 
 
 def majority(voters: int) -> int:
@@ -129,13 +142,6 @@ def _statement(
     asked = len(standbys) - promise.copies + 1
     elects = promise.copies > 0 and len(elsewhere) >= asked
     outlives = etcd_outlives(estate, own_domain)
-    text = " ".join(
-        (
-            _situation(primary, lost),
-            _promise(promise, primary, standbys),
-            _loss(own_domain, promise, elsewhere, asked, etcd=outlives),
-        )
-    )
     return Statement(
         cell=cell.name,
         primary=primary.name,
@@ -144,39 +150,32 @@ def _statement(
         failure_domains=promise.failure_domains,
         declared=cell.durable_failure_domains,
         survives=elects and outlives,
-        text=text,
+        situation=f"{primary.name} leads, {f'{lost.name} lost' if lost else 'all members up'}",
+        promise=_promise(promise, primary, standbys),
+        loss=_loss(own_domain, promise, elsewhere, asked, etcd=outlives),
     )
-
-
-def _situation(primary: Host, lost: Host | None) -> str:
-    return f"Primary {primary.name}, {f'{lost.name} lost' if lost else 'all members up'}:"
 
 
 def _promise(promise: Guarantee, primary: Host, standbys: Sequence[Host]) -> str:
     if promise.copies == 0:
-        return "writes stop, since no standby is left to acknowledge them."
+        return "writes stop, since no standby is left to acknowledge them"
     names = ", ".join(standby.name for standby in standbys)
     others = names if len(standbys) == promise.copies else f"{promise.copies} of {names}"
-    domains = _count(promise.failure_domains, "failure domain")
-    return f"an acknowledged row is on {primary.name} and {others}, in {domains} at least."
+    where = f"{domains(promise.failure_domains)} at least"
+    return f"an acknowledged row is on {primary.name} and {others}, in {where}"
 
 
 def _loss(domain: str, promise: Guarantee, elsewhere: Sequence[Host], asked: int, *, etcd: bool) -> str:
     """What happens when the primary's failure domain goes as well."""
-    losing = f"If {domain} is lost:"
     if promise.copies == 0:
-        return f"{losing} no member is left that could take over."
+        return "no member is left that could take over"
     if len(elsewhere) < asked:
         return (
-            f"{losing} nobody takes over by itself, because rows may be in {domain} alone "
-            f"({asked} standbys must be asked, {len(elsewhere)} would be left)."
+            f"nobody takes over by itself, since rows may be in {domain} alone "
+            f"({asked} standbys must answer, {len(elsewhere)} would be left)"
         )
     if not etcd:
-        return f"{losing} no acknowledged row is lost, but nobody takes over: the etcd majority goes with it."
+        return f"no acknowledged row is lost, but nobody takes over: {domain} holds the etcd majority"
     heirs = " or ".join(standby.name for standby in elsewhere)
-    after = "and writes go on" if len(elsewhere) > 1 else "but writes wait until a second member is back"
-    return f"{losing} {heirs} takes over, no acknowledged row is lost, {after}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    after = "writes go on" if len(elsewhere) > 1 else "writes wait until a second member is back"
+    return f"{heirs} takes over, no acknowledged row is lost, {after}"

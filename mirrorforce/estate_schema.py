@@ -50,7 +50,7 @@ def schema() -> Mapping[str, Any]:
     return document
 
 
-def faults(document: object) -> tuple[Fault, ...]:
+def faults(document: Any) -> tuple[Fault, ...]:  # noqa: ANN401  (what YAML holds has no narrower type)
     """Every fault of the document against the schema."""
     errors = _Validator(schema()).iter_errors(document)
     found = [fault for error in errors for fault in _faults_of(error)]
@@ -90,7 +90,8 @@ def _faults_of(error: ValidationError) -> Iterator[Fault]:
     path: FilePath = tuple(error.absolute_path)
     if error.validator == "additionalProperties":
         known = sorted(_part(error)["properties"])
-        for key in error.instance:
+        instance: Any = error.instance
+        for key in instance:
             if key not in known:
                 yield Fault((*path, key), _UNKNOWN, ", ".join(known), nearest(key, known))
     elif error.validator == "required":
