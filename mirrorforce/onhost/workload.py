@@ -18,11 +18,12 @@ import argparse
 import json
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
+
+from mirrorforce.onhost.workload_log import Limits, Log, outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,44 +31,12 @@ if TYPE_CHECKING:
 TABLE = "mirrorforce_workload"
 CREATE = f"""
 create table if not exists {TABLE} (
-  run text not null, writer integer not null, row bigint not null, payload text not null,
-  written timestamptz not null default clock_timestamp(), primary key (run, writer, row))
+  run text not null, writer integer not null, number bigint not null, payload text not null,
+  written timestamptz not null default clock_timestamp(), primary key (run, writer, number))
 """
-INSERT = f"insert into {TABLE} (run, writer, row, payload) values (%s, %s, %s, %s)"  # noqa: S608 (a constant)
-
-REJECTIONS = frozenset({"25006", "57P03", "53300", "28000", "28P01", "3D000"})
-"""SQLSTATEs after which an INSERT can not have been committed: read-only, not accepting, refused log-in."""
+INSERT = f"insert into {TABLE} (run, writer, number, payload) values (%s, %s, %s, %s)"  # noqa: S608 (a constant)
 
 _PAUSE_AFTER_FAILURE = 0.1
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much a workload does at most: rows per writer, seconds; pause between rows in seconds."""
-
-    rows: int
-    seconds: float
-    pause: float
-
-
-class Log:
-    """Appends events, one JSON document a line, each flushed before the next row is written."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def event(self, kind: str, writer: int, **facts: object) -> None:
-        """Append one event with both clocks: monotonic for durations, wall to compare with others."""
-        line = {"event": kind, "writer": writer, "monotonic": time.monotonic(), "wall": time.time(), **facts}
-        with self._lock:
-            self._stream.write(json.dumps(line) + "\n")
-            self._stream.flush()
-
-
-def outcome_of(fault: psycopg2.Error) -> str:
-    """What an INSERT's error says of its row: refused outright, or nobody can tell."""
-    return "rejected" if fault.pgcode in REJECTIONS else "unknown"
 
 
 class Writer:
@@ -121,9 +90,10 @@ class Writer:
             outcome = "unknown" if said else "acknowledged"
             self._connection.notices.clear()
         except psycopg2.Error as fault:
-            outcome, said = outcome_of(fault), _said(fault)
+            outcome, said = outcome_of(fault.pgcode), _said(fault)
             self._disconnect()
-        self._log.event("row", self._number, row=row, outcome=outcome, said=said, seconds=time.monotonic() - started)
+        took = time.monotonic() - started
+        self._log.event("row", self._number, row=row, outcome=outcome, said=said, seconds=took)
         if outcome != "acknowledged":
             time.sleep(_PAUSE_AFTER_FAILURE)
 
@@ -163,7 +133,7 @@ def rows_of(target: str, run: str) -> Iterator[tuple[int, int]]:
     connection = psycopg2.connect(target)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(f"select writer, row from {TABLE} where run = %s order by 1, 2", (run,))  # noqa: S608
+            cursor.execute(f"select writer, number from {TABLE} where run = %s order by 1, 2", (run,))  # noqa: S608
             yield from cursor.fetchall()
     finally:
         connection.close()

@@ -25,6 +25,12 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def is_whole(estate: Estate, report: Mapping[str, Any]) -> bool:
+    """Whether everything runs, also where a cell is away from its preferred site."""
+    away = {problem for cell in report["cells"] for problem in _away(cell)}
+    return not set(problems_of(estate, report)) - away
+
+
 def summary_of(report: Mapping[str, Any], problems: Sequence[str]) -> str:
     """One sentence for a person."""
     hosts = [host for site in report["sites"] for host in site["hosts"]]
@@ -45,7 +51,13 @@ def _primary(cell: Document) -> Iterator[str]:
         return
     if len(cell["claims"]) > 1:
         yield f"{name}: more than one member says that it is the primary: {', '.join(cell['claims'])}"
-    site, preferred = cell["primary"]["site"], cell["preferred_site"]
+    yield from _away(cell)
+
+
+def _away(cell: Document) -> Iterator[str]:
+    if cell["primary"] is None:
+        return
+    name, site, preferred = cell["name"], cell["primary"]["site"], cell["preferred_site"]
     if site != preferred:
         yield (
             f"{name} is served from {site}, not from its preferred site {preferred} "
