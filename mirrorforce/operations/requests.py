@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PKI_FOLDER = "/etc/mirrorforce/pki"
 
+PATRONICTL = ("sudo", "-n", "runuser", "-u", "postgres", "--", "patronictl", "-c", "/etc/patroni/config.yml")
+
 Request = dict[str, dict[str, Any]]
 
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.operations import names
+from mirrorforce.operations.switchover import plan, stages_reached
+
+
+def member(host: str, role: str = "standby", sync: str | None = "quorum", **more: object) -> dict[str, Any]:
+    state = "running" if role == "primary" else "streaming"
+    site = host.partition("-")[0]
+    return {"host": host, "site": site, "role": role, "state": state, "sync": sync, "lag_bytes": 0, **more}
+
+
+def answer(host: str, *hosts: str, error: str | None = None) -> dict[str, Any]:
+    return {"host": host, "hosts": list(hosts), "error": error}
+
+
+def cell(*members: dict[str, Any], primary: str | None = "east-na1") -> dict[str, Any]:
+    place = None if primary is None else {"host": primary, "site": primary.partition("-")[0]}
+    servers = [answer("east-control", "east-na1"), answer("west-control", "east-na1")]
+    return {
+        "name": "na1", "primary": place, "synchronous_copies": 1, "dns": {"servers": servers},
+        "members": list(members) or [member("east-na1", "primary", None), member("west-na1"), member("legacy-na1")],
+    }  # fmt: skip
+
+
+def test_the_healthy_standby_of_the_wanted_site_is_to_lead() -> None:
+    assert plan(cell(), "west").new == "west-na1"
+
+
+def test_a_primary_that_is_at_home_stays() -> None:
+    assert plan(cell(), "east").new is None
+
+
+def test_of_two_standbys_in_a_site_the_one_that_is_less_behind_is_to_lead() -> None:
+    members = [member("east-na1", "primary", None), member("west-na1", lag_bytes=9), member("west-na1-2")]
+    assert plan(cell(*members), "west").new == "west-na1-2"
+
+
+@pytest.mark.parametrize(
+    "unfit", [{"state": "in archive recovery"}, {"sync": "async"}, {"sync": None}, {"state": "no answer", "role": "unknown"}]
+)
+def test_an_unfit_standby_is_refused_with_what_is_wrong(unfit: dict[str, Any]) -> None:
+    members = [member("east-na1", "primary", None), {**member("west-na1"), **unfit}]
+    with pytest.raises(MirrorforceError, match="west-na1 is") as refused:
+        plan(cell(*members), "west")
+    assert "mirrorforce converge --limit west-na1" in refused.value.next_step
+
+
+def test_without_a_primary_there_is_nothing_to_switch_over_from() -> None:
+    with pytest.raises(MirrorforceError, match="no primary"):
+        plan(cell(primary=None), "west")
+
+
+def test_stages_are_reached_one_by_one() -> None:
+    west = member("west-na1", "primary", None)
+    alone = cell(west, member("east-na1", state="stopped", sync=None), primary="west-na1")
+    assert stages_reached(alone, "west-na1") == []
+    streaming = cell(west, member("east-na1", state="starting", sync=None), member("legacy-na1"), primary="west-na1")
+    assert stages_reached(streaming, "west-na1") == ["writable"]
+    streaming["dns"]["servers"] = [answer("east-control", "west-na1"), answer("west-control", "west-na1")]
+    assert stages_reached(streaming, "west-na1") == ["writable", "followed"]
+    streaming["members"][1] = member("east-na1")
+    assert stages_reached(streaming, "west-na1") == ["writable", "followed", "whole"]
+
+
+def test_one_dns_server_that_does_not_follow_holds_the_stage_back() -> None:
+    moved = cell(member("west-na1", "primary", None), member("east-na1"), primary="west-na1")
+    moved["dns"]["servers"] = [answer("east-control", "west-na1"), answer("west-control", "east-na1")]
+    assert "followed" not in stages_reached(moved, "west-na1")
+
+
+def test_a_wrong_name_gets_the_nearest_right_one() -> None:
+    with pytest.raises(BadInputError, match="there is no site 'esat'") as refused:
+        names.known("site", "esat", ["east", "west"])
+    assert refused.value.next_step == "did you mean 'east'?"
