@@ -75,6 +75,6 @@ def test_one_dns_server_that_does_not_follow_holds_the_stage_back() -> None:
 
 
 def test_a_wrong_name_gets_the_nearest_right_one() -> None:
-    with pytest.raises(BadInputError, match="there is no site 'esat'") as refused:
-        names.known("site", "esat", ["east", "west"])
+    with pytest.raises(BadInputError, match="there is no site 'eastt'") as refused:
+        names.known("site", "eastt", ["east", "west"])
     assert refused.value.next_step == "did you mean 'east'?"
