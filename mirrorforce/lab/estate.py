@@ -1,0 +1,131 @@
+"""A whole estate in the lab: power and cuts of sites, what is there, and removing all of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.lab import cgroups, disks, files, hosts, links, locks, loops, names, namespaces, networks, tools
+from mirrorforce.lab.requirements import checks
+from mirrorforce.workspace import Workspace
+
+__all__ = [
+    "checks", "cut_link", "cut_site", "exists", "mend_link", "mend_site",
+    "power_off_site", "power_on_site", "sweep",
+]  # fmt: skip
+
+_MOUNT_POINT_FIELD = 4
+
+
+def power_off_site(estate: str, site: str) -> None:
+    """Power loss of a whole site: switch, router and every host at the same moment, without a goodbye."""
+    _require_site(estate, site)
+    networks.power_off(estate, site)
+    hosts.power_off_together(estate, _hosts_of(estate, site))
+
+
+def power_on_site(estate: str, site: str) -> None:
+    """Power for a whole site as it was last declared, also after the machine was restarted.
+
+    Links that were cut stay cut; links that are gone are laid again where the far site has its network.
+    """
+    networks.ensure(_require_site(estate, site))
+    for link in _links_of(estate, site):
+        far = link.b if site == link.a else link.a
+        if namespaces.exists(names.namespace(estate, far)) and not links.is_laid(link):
+            links.ensure(link)
+    hosts.power_on_together(_hosts_of(estate, site))
+
+
+def cut_site(estate: str, site: str) -> None:
+    """Cut a site off from all others at its own ends; its hosts go on."""
+    _require_site(estate, site)
+    for link in _links_of(estate, site):
+        links.cut(estate, link.a, link.b, at=[site])
+
+
+def mend_site(estate: str, site: str) -> None:
+    """Mend the site's own ends of its links. What was cut at a far end stays cut."""
+    _require_site(estate, site)
+    for link in _links_of(estate, site):
+        links.mend(estate, link.a, link.b, at=[site])
+
+
+def cut_link(estate: str, a: str, b: str) -> None:
+    """Cut the link between two sites at both ends. No other link takes its traffic."""
+    links.cut(estate, a, b)
+
+
+def mend_link(estate: str, a: str, b: str) -> None:
+    """Mend the link between two sites at both ends."""
+    links.mend(estate, a, b)
+
+
+def _require_site(estate: str, site: str) -> networks.NetworkSpec:
+    if spec := networks.recorded(estate, site):
+        return spec
+    known = ", ".join(spec.site for spec in networks.all_recorded(estate)) or "none"
+    message = f"estate {estate} has no site {site} in the lab; sites: {known}"
+    raise BadInputError(message, f"mirrorforce up {estate} makes the sites that are declared")
+
+
+def _hosts_of(estate: str, site: str) -> list[hosts.HostSpec]:
+    return [spec for spec in disks.all_recorded(estate) if spec.site == site]
+
+
+def _links_of(estate: str, site: str) -> list[links.LinkSpec]:
+    return [spec for spec in links.all_recorded(estate) if site in (spec.a, spec.b)]
+
+
+def exists(estate: str) -> bool:
+    """Whether anything of the estate is left on the machine, whole or broken."""
+    return bool(
+        any(folder.exists() for folder in (*_folders(estate), cgroups.of_estate(estate)))
+        or namespaces.of_estate(estate)
+        or loops.below(Workspace(estate).hosts)
+        or _mounts_below(Workspace(estate).hosts)
+    )
+
+
+def sweep(estate: str) -> None:
+    """Remove every process, namespace, mount, loop device and file of the estate's lab.
+
+    Goes by what the machine shows, not by any record, so that a half-built or half-removed lab goes
+    as well. Can be killed and run again at any point. The estate's other state stays.
+    """
+    names.checked_estate(estate)
+    place = Workspace(estate).hosts
+    cgroups.kill([cgroups.of_estate(estate)])
+    for namespace in namespaces.of_estate(estate):
+        namespaces.remove(namespace)
+    for mount in _mounts_below(place):
+        tools.run(["umount", "--lazy", mount])
+    loops.detach(place)
+    loops.wait_until_free(place)
+    for spec in place.glob("*"):
+        disks.remove(estate, spec.name.strip("."))
+    for folder in _folders(estate):
+        files.remove_tree(folder)
+    _remove_if_empty(cgroups.of_estate(estate).parent)
+    _remove_if_empty(Workspace(estate).state)
+
+
+def _folders(estate: str) -> tuple[Path, ...]:
+    state = Workspace(estate).state
+    return (Workspace(estate).hosts, state / "networks", state / "links", locks.runtime(estate))
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    """Mount points below the folder as this process sees them, inner ones first."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    # The kernel writes blanks and the like as octal escapes.
+    points = (line.split()[_MOUNT_POINT_FIELD].encode().decode("unicode_escape") for line in lines)
+    return sorted((point for point in points if point.startswith(f"{folder}/")), reverse=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return
