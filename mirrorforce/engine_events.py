@@ -1,0 +1,100 @@
+"""What the engine says while it works: its stream of JSON events, read. Pure.
+
+The stream is `pulumi … --json`: one event a line, as `apitype.EngineEvent` of the Pulumi SDK.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUIET_OPERATIONS = frozenset({"same", "read", "refresh"})
+"""Operations that change nothing."""
+
+_NOISE = ("Exception calling application: ",)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation on one resource: `kind` is the last part of its type, `Host` say."""
+
+    stack: str
+    operation: str
+    kind: str
+    name: str
+    state: Literal["started", "done", "failed"]
+
+    @property
+    def changes(self) -> bool:
+        """Whether the operation changes anything."""
+        return self.operation not in QUIET_OPERATIONS
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.kind} {self.name}"
+
+
+@dataclass(slots=True)
+class Account:
+    """What a stream of events has said so far."""
+
+    stack: str
+    steps: list[Step] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def take(self, line: str) -> Step | None:
+        """Take one line of the stream; the step that it speaks of. Lines that are no event are ignored."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return None
+        if not isinstance(event, dict):
+            return None
+        if diagnostic := event.get("diagnosticEvent"):
+            self._take_diagnostic(diagnostic)
+        if summary := event.get("summaryEvent"):
+            self.counts = summary.get("resourceChanges") or {}
+        step = step_of(self.stack, event)
+        if step:
+            self.steps.append(step)
+        return step
+
+    @property
+    def changed(self) -> tuple[Step, ...]:
+        """Operations that change something and have ended, in their order; in a preview, that would."""
+        return tuple(step for step in self.steps if step.changes and step.state == "done")
+
+    def _take_diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
+        if diagnostic.get("severity") != "error":
+            return
+        text = str(diagnostic.get("message", "")).strip()
+        for noise in _NOISE:
+            text = text.removeprefix(noise)
+        resource = _name(str(diagnostic.get("urn", "")))
+        is_repeat = not text or text in {"update failed", "preview failed", "resource refresh failed"}
+        if not is_repeat:
+            self.errors.append(f"{resource}: {text}" if resource else text)
+
+
+def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:
+    """The step that an event speaks of; None where it speaks of none, or of the stack as a whole."""
+    states: dict[str, Literal["started", "done", "failed"]] = {
+        "resourcePreEvent": "started",
+        "resOutputsEvent": "done",
+        "resOpFailedEvent": "failed",
+    }
+    for key, state in states.items():
+        if key in event:
+            metadata = event[key]["metadata"]
+            urn = str(metadata["urn"])
+            kind = str(metadata["type"]).rpartition(":")[2]
+            return None if kind == "Stack" else Step(stack, str(metadata["op"]), kind, _name(urn), state)
+    return None
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]

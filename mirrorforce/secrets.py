@@ -1,0 +1,118 @@
+"""The estate's secrets: made once on first use, kept in `<env>-interconnect`'s encrypted config.
+
+Values only. `engine.read_secrets` and `engine.write_secrets` move them, as one JSON document that
+travels through pipes and never through an argument list.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets as random_source
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from mirrorforce.errors import MirrorforceError
+from mirrorforce.pki import new_authority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mirrorforce.estate import Estate
+
+PASSWORD_BYTES = 24
+"""Random bytes of a password: 192 bits, 32 characters of the URL-safe alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellSecrets:
+    """The passwords of one cell. None is shown by repr."""
+
+    superuser_password: str = field(repr=False)
+    replication_password: str = field(repr=False)
+    rewind_password: str = field(repr=False)
+    rest_password: str = field(repr=False)
+    etcd_password: str = field(repr=False)
+    application_password: str = field(repr=False)
+    reader_password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EstateSecrets:
+    """What the whole estate shares, keys as PEM or OpenSSH text. Only public parts are shown by repr."""
+
+    ca_certificate: str
+    ca_key: str = field(repr=False)
+    ssh_private_key: str = field(repr=False)
+    ssh_public_key: str
+    etcd_root_password: str = field(repr=False)
+    etcd_watcher_password: str = field(repr=False)
+    cells: Mapping[str, CellSecrets]
+
+
+def generate(estate: Estate) -> EstateSecrets:
+    """Make all secrets of an estate anew."""
+    authority = new_authority(estate.name)
+    private, public = _ssh_key(estate.name)
+    return EstateSecrets(
+        ca_certificate=authority.certificate_pem,
+        ca_key=authority.key_pem,
+        ssh_private_key=private,
+        ssh_public_key=public,
+        etcd_root_password=_password(),
+        etcd_watcher_password=_password(),
+        cells={cell.name: _cell_secrets() for cell in estate.cells},
+    )
+
+
+def completed(known: EstateSecrets, estate: Estate) -> EstateSecrets:
+    """The known secrets with those of new cells; nothing that is known changes or goes."""
+    new = {cell.name: _cell_secrets() for cell in estate.cells if cell.name not in known.cells}
+    return replace(known, cells={**known.cells, **new}) if new else known
+
+
+def to_json(secrets: EstateSecrets) -> str:
+    """The secrets as one JSON document."""
+    cells = {name: _plain(cell) for name, cell in secrets.cells.items()}
+    return json.dumps({**_plain(secrets), "cells": cells})
+
+
+def from_json(text: str) -> EstateSecrets:
+    """The secrets in such a document; MirrorforceError where it is not one. Never quotes it."""
+    try:
+        document: dict[str, Any] = json.loads(text)
+        cells = {name: CellSecrets(**cell) for name, cell in document["cells"].items()}
+        return EstateSecrets(**{**document, "cells": cells})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        message = "the estate's secrets were read, but are not the document that this version writes"
+        next_step = (
+            "use the version of mirrorforce that made the estate, or make it anew: mirrorforce down, up"
+        )
+        raise MirrorforceError(message, next_step) from None
+
+
+def _plain(values: EstateSecrets | CellSecrets) -> dict[str, Any]:
+    return {each.name: getattr(values, each.name) for each in fields(values)}
+
+
+def _cell_secrets() -> CellSecrets:
+    return CellSecrets(**{each.name: _password() for each in fields(CellSecrets)})
+
+
+def _password() -> str:
+    return random_source.token_urlsafe(PASSWORD_BYTES)
+
+
+def _ssh_key(estate_name: str) -> tuple[str, str]:
+    """A new ed25519 pair: the private key as OpenSSH PEM, the public key as one line."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode("ascii")
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode("ascii")
+    return private, f"{public} mirrorforce-{estate_name}"
