@@ -1,0 +1,94 @@
+"""What runs on an application host for us: libpq services, bounded units. The edge of demo and drills.
+
+Role application gives its unprivileged user a libpq service per cell (`<cell>`, `<cell>-ro`), with TLS,
+time limits and a password file that nobody else can read; so no command line here ever holds a secret.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mirrorforce import remote
+from mirrorforce.errors import MirrorforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrorforce.inventory import Inventory
+    from mirrorforce.remote import Result
+    from mirrorforce.workspace import Workspace
+
+USER = "application"
+PGBENCH = "/usr/lib/postgresql/17/bin/pgbench"
+_PYTHON_PATH = "PYTHONPATH=/usr/local/lib/mirrorforce"
+
+
+def service(cell: str, *, read_only: bool = False) -> str:
+    """The libpq connection string of a cell: by its DNS name, everything else in the service file."""
+    return f"service={cell}{'-ro' if read_only else ''}"
+
+
+def host_of(inventory: Inventory) -> str:
+    """The first application host; MirrorforceError where the estate has none."""
+    hosts = inventory.of_role("application")
+    if not hosts:
+        raise MirrorforceError(
+            "this estate has no application host to connect from",
+            "give a site `application_hosts: 1` in the estate file, then: mirrorforce up",
+        )
+    return hosts[0].name
+
+
+def as_user(command: Sequence[str]) -> list[str]:
+    """The command, run by the application's user with its home and nothing else."""
+    return ["sudo", "-n", "-i", "-u", USER, "--", *command]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A command that runs on a host by itself, as a transient systemd unit, for at most `seconds`."""
+
+    name: str
+    host: str
+    seconds: float
+
+    def start(self, ws: Workspace, command: Sequence[str]) -> None:
+        """Start it; it goes on when the ssh that started it ends. MirrorforceError where it does not start."""
+        line = [
+            "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={USER}", "--collect",
+            "--working-directory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",
+            f"--setenv={_PYTHON_PATH}", "--", *command,
+        ]  # fmt: skip
+        _checked(self.host, f"start {self.name}", remote.run(ws, self.host, line, timeout=20.0))
+
+    def running(self, ws: Workspace) -> bool:
+        """Whether it still runs."""
+        line = ["systemctl", "is-active", "--quiet", self.name]
+        return remote.run(ws, self.host, line).ok
+
+    def stop(self, ws: Workspace) -> None:
+        """Stop it; nothing to do where it has ended."""
+        command = f"sudo -n systemctl stop {shlex.quote(self.name)} 2>&1 || true"
+        remote.run(ws, self.host, command, timeout=30.0)
+
+
+def run(ws: Workspace, host: str, command: Sequence[str], *, timeout: float, stdin: str | None = None) -> str:
+    """What the command prints when the application's user runs it; MirrorforceError where it fails."""
+    result = remote.run(ws, host, as_user(command), stdin=stdin, timeout=timeout)
+    _checked(host, command[0], result)
+    return result.stdout
+
+
+def run_python(ws: Workspace, host: str, arguments: Sequence[str], *, timeout: float) -> str:
+    """The same for a module of `mirrorforce.onhost`."""
+    return run(ws, host, ["env", _PYTHON_PATH, "python3", "-m", *arguments], timeout=timeout)
+
+
+def _checked(host: str, what: str, result: Result) -> None:
+    if not result.ok:
+        raise MirrorforceError(
+            f"{what} failed on {host}: {result.reason}",
+            f"look at it there: mirrorforce ssh {host}",
+        )
