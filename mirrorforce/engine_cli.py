@@ -1,0 +1,199 @@
+"""One call of the `pulumi` command: its environment, its process, what its failures mean.
+
+The command runs in a process group of its own, so that Ctrl-C reaches it once and in order, through
+`interrupt`: it then ends what it is at, and saves. It dies with this process, however this one ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mirrorforce.engine_home import engine_folder
+from mirrorforce.errors import MirrorforceError
+from mirrorforce.workspace import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import IO
+
+    from mirrorforce.workspace import Workspace
+
+EXIT_NO_SUCH_STACK = 6
+EXIT_CHANGES = 7
+"""Exit statuses of the command, from its own table (pkg/cmd/pulumi/cmd/exit_codes.go, v3.259.0)."""
+
+_LOCK_HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
+_running: set[subprocess.Popen[str]] = set()
+_running_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gave."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def environment(ws: Workspace) -> dict[str, str]:
+    """The variables with which `pulumi`, `ansible-playbook` and `pytest` work on this environment."""
+    folder = engine_folder()
+    binaries = [str(folder), str(Path(sys.executable).parent)]
+    rest = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part not in binaries]
+    variables = {
+        "MIRRORFORCE_ENV": ws.env,
+        "PATH": os.pathsep.join([*binaries, *rest]),
+        "PULUMI_BACKEND_URL": f"file://{ws.backend}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(ws.passphrase_file),
+        "PULUMI_HOME": str(ws.state / "pulumi-home"),
+        "PULUMI_PYTHON_CMD": sys.executable,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_SSH_ARGS": f"-F {ws.ssh_config}",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(ws.access / "control"),
+    }
+    if (folder / "SOURCE").exists() and (folder / "SOURCE").read_text().strip() == "go":
+        # Built here because no release could be reached: a plugin could not be, either.
+        variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    return variables
+
+
+def call(
+    ws: Workspace,
+    arguments: Sequence[str],
+    *,
+    stdin: str | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Answer:
+    """Run `pulumi` with these arguments in the project's folder; each line of stdout goes to `on_line`.
+
+    A passphrase in the caller's own environment is left out: the environment's file is the only one.
+    MirrorforceError where the engine is missing, or the stack is locked by a command that lives.
+    """
+    answer = _once(ws, arguments, stdin, on_line)
+    if answer.status == 0 or not _LOCK_HOLDER.search(answer.stderr):
+        return answer
+    stack = _stack_of(arguments)
+    if alive := living_holders(answer.stderr):
+        message = f"stack {stack} is being changed by another pulumi (process {', '.join(map(str, alive))})"
+        raise MirrorforceError(message, "wait until it has ended, then run this again")
+    # Its holder was killed: the lock is nobody's. What the holder was at is taken up by this run.
+    _once(ws, ["cancel", "--yes", "--stack", stack], None, None)
+    return _once(ws, arguments, stdin, on_line)
+
+
+def living_holders(locked: str) -> list[int]:
+    """The processes that hold the locks named in pulumi's message and still live, or may live elsewhere."""
+    found = [(match["host"], int(match["pid"])) for match in _LOCK_HOLDER.finditer(locked)]
+    return [pid for host, pid in found if host != socket.gethostname() or _is_pulumi(pid)]
+
+
+def interrupt(number: signal.Signals = signal.SIGINT) -> None:
+    """Ask every running command to end in order (SIGINT), or end it at once (SIGKILL)."""
+    with _running_lock:
+        for process in _running:
+            process.send_signal(number)
+
+
+def failure(ws: Workspace, what: str, answer: Answer, errors: Iterable[str] = ()) -> MirrorforceError:
+    """What a failed call means to a person, and what to do about it."""
+    if "incorrect passphrase" in answer.stderr or "incorrect passphrase" in answer.stdout:
+        return MirrorforceError(
+            f"{what}: the passphrase in {ws.passphrase_file} is not the one that its state is encrypted with",
+            f"put the right one into that file; `mirrorforce down {ws.env}` gives the environment up",
+        )
+    told = [_without_prefix(error) for error in errors] or [_without_prefix(answer.stderr.strip())]
+    if answer.status < 0:
+        told.append(f"pulumi was killed by {signal.Signals(-answer.status).name}")
+    message = f"{what} failed:\n" + "\n".join(told)
+    if any("next:" in text for text in told):
+        return MirrorforceError(message)
+    return MirrorforceError(message, "mend what it names, then run the command again: it goes on from there")
+
+
+def _once(
+    ws: Workspace, arguments: Sequence[str], stdin: str | None, on_line: Callable[[str], None] | None
+) -> Answer:
+    pulumi = engine_folder() / "pulumi"
+    if not os.access(pulumi, os.X_OK):
+        raise MirrorforceError(f"the Pulumi engine is not set up: there is no {pulumi}", "make setup")
+    inherited = {name: value for name, value in os.environ.items() if name != "PULUMI_CONFIG_PASSPHRASE"}
+    # setpriv: the command is killed with us, and leaves neither work nor a lock that lives on.
+    command = ["setpriv", "--pdeathsig", "KILL", str(pulumi), *arguments, "--non-interactive"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=inherited | environment(ws),
+        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    ) as process:
+        with _running_lock:
+            _running.add(process)
+        try:
+            return _attend(process, stdin, on_line)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
+        finally:
+            with _running_lock:
+                _running.discard(process)
+
+
+def _attend(
+    process: subprocess.Popen[str], stdin: str | None, on_line: Callable[[str], None] | None
+) -> Answer:
+    """Feed and read the three streams until the process has ended."""
+    stdout: list[str] = []
+    stderr: list[str] = []
+
+    def read(stream: IO[str], into: list[str], also: Callable[[str], None] | None) -> None:
+        for line in stream:
+            into.append(line)
+            if also:
+                also(line)
+
+    readers = [
+        threading.Thread(target=read, args=(process.stdout, stdout, on_line), daemon=True),
+        threading.Thread(target=read, args=(process.stderr, stderr, None), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    if stdin is not None and process.stdin is not None:
+        try:
+            process.stdin.write(stdin)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it ended before it read: its status and its words say why
+    process.wait()
+    for reader in readers:
+        reader.join()
+    return Answer(process.returncode, "".join(stdout), "".join(stderr))
+
+
+def _is_pulumi(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "pulumi"
+    except OSError:
+        return False
+
+
+def _stack_of(arguments: Sequence[str]) -> str:
+    return arguments[arguments.index("--stack") + 1]
+
+
+def _without_prefix(text: str) -> str:
+    return text.removeprefix("error: ")
