@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address
+from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from mirrorforce.errors import MirrorforceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 AUTHORITY_DAYS = 3650
 CLOCK_SKEW = dt.timedelta(hours=1)
 """Certificates are valid from this much before they were made: a host's clock may lag the controller's."""
+
+ORGANIZATION = "mirrorforce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +37,45 @@ class Authority:
     key_pem: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a certificate is to say. `names` are DNS names, `days` how long it is to be valid."""
+
+    common_name: str
+    names: tuple[str, ...]
+    addresses: tuple[IPv4Address, ...]
+    server: bool
+    client: bool
+    days: int
+    renew_before_days: int
+
+
+def wish(document: Mapping[str, object], *, days: int, renew_before_days: int) -> Wish:
+    """A wish from role pki's variable `pki_certificates` (one entry of it)."""
+    names, addresses, usages = (_texts(document, key) for key in ("names", "addresses", "usages"))
+    return Wish(
+        common_name=str(document["common_name"]),
+        names=names,
+        addresses=tuple(IPv4Address(address) for address in addresses),
+        server="server" in usages,
+        client="client" in usages,
+        days=days,
+        renew_before_days=renew_before_days,
+    )
+
+
+def _texts(document: Mapping[str, object], key: str) -> tuple[str, ...]:
+    found = document.get(key, [])
+    return tuple(str(item) for item in found) if isinstance(found, list) else ()
+
+
 def new_authority(estate_name: str) -> Authority:
     """Make the authority of an estate: a self-signed root that signs hosts' certificates and nothing below.
 
     Valid for `AUTHORITY_DAYS` (ten years).
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "mirrorforce"),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{estate_name} authority"),
-        ]
-    )
+    name = _name(f"{estate_name} authority")
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -54,13 +91,124 @@ def new_authority(estate_name: str) -> Authority:
         .sign(key, hashes.SHA256())
     )
     return Authority(
-        certificate_pem=certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        certificate_pem=_pem(certificate),
         key_pem=key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         ).decode("ascii"),
     )
+
+
+def reason_to_renew(
+    certificate_pem: str, public_key_pem: str, wanted: Wish, authority_pem: str, now: dt.datetime
+) -> str | None:
+    """Why the certificate has to be made anew; None where it is as wished and good for long enough."""
+    if not certificate_pem:
+        return "there is none"
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem.encode("ascii"))
+    except ValueError:
+        return "its file holds no certificate"
+    if _public_pem(certificate.public_key()) != public_key_pem.strip():
+        return "it is of another key"
+    if not _signed_by(certificate, authority_pem):
+        return "it was signed by another authority"
+    left = certificate.not_valid_after_utc - now
+    if left < dt.timedelta(days=wanted.renew_before_days):
+        return f"it ends in {left.days} days"
+    if _said(certificate) != (wanted.common_name, set(wanted.names), set(wanted.addresses), _usages(wanted)):
+        return "it says something else than declared"
+    return None
+
+
+def sign(request_pem: str, wanted: Wish, authority: Authority, now: dt.datetime) -> str:
+    """A certificate (PEM) for the key of a signing request, saying what `wanted` says and nothing more.
+
+    The request proves that its sender holds the key; what else it asks for is not looked at.
+    MirrorforceError: the proof does not hold.
+    """
+    request = x509.load_pem_x509_csr(request_pem.encode("ascii"))
+    if not request.is_signature_valid:
+        raise MirrorforceError(f"the signing request for '{wanted.common_name}' is not signed by its own key")
+    issuer = x509.load_pem_x509_certificate(authority.certificate_pem.encode("ascii"))
+    key = serialization.load_pem_private_key(authority.key_pem.encode("ascii"), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise MirrorforceError("the authority's key is no key on an elliptic curve")
+    alternatives = [
+        *(x509.DNSName(name) for name in wanted.names),
+        *(x509.IPAddress(address) for address in wanted.addresses),
+    ]
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_name(wanted.common_name))
+        .issuer_name(issuer.subject)
+        .public_key(request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + dt.timedelta(days=wanted.days))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(sorted(_usages(wanted), key=str)), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )
+    )
+    if alternatives:
+        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+    return _pem(builder.sign(key, hashes.SHA256()))
+
+
+def _said(
+    certificate: x509.Certificate,
+) -> tuple[str, set[str], set[object], set[x509.ObjectIdentifier]]:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common_name = str(names[0].value) if names else ""
+    extensions = certificate.extensions
+    try:
+        alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        dns = set(alternatives.get_values_for_type(x509.DNSName))
+        addresses: set[object] = {ip_address(a) for a in alternatives.get_values_for_type(x509.IPAddress)}
+    except x509.ExtensionNotFound:
+        dns, addresses = set(), set()
+    try:
+        usages = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        usages = set()
+    return common_name, dns, addresses, usages
+
+
+def _signed_by(certificate: x509.Certificate, authority_pem: str) -> bool:
+    try:
+        certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority_pem.encode("ascii")))
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _usages(wanted: Wish) -> set[x509.ObjectIdentifier]:
+    server = {ExtendedKeyUsageOID.SERVER_AUTH} if wanted.server else set()
+    return server | ({ExtendedKeyUsageOID.CLIENT_AUTH} if wanted.client else set())
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def _public_pem(key: object) -> str:
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return ""
+    encoded = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded.decode("ascii").strip()
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
