@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from mirrorforce.workspace import PROJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mirrorforce.estate import Estate
 
 INTERCONNECT = "interconnect"
@@ -41,8 +39,7 @@ def interconnect_stack(estate: Estate) -> StackName:
     return StackName(estate.name, INTERCONNECT)
 
 
-def readings(stack: str) -> Iterator[StackName]:
-    """Every way to read a stack's name; both parts may hold hyphens. The longest environment first."""
-    parts = stack.split("-")
-    for length in range(len(parts) - 1, 0, -1):
-        yield StackName("-".join(parts[:length]), "-".join(parts[length:]))
+def parse(stack: str) -> StackName:
+    """A stack's name read: an estate's name has no hyphen, a site's may have some."""
+    env, _, part = stack.partition("-")
+    return StackName(env, part)

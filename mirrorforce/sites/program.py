@@ -10,7 +10,7 @@ from mirrorforce import estate_file
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.sites.interconnect import InterconnectComponent, InterconnectProps
 from mirrorforce.sites.site import SiteComponent, SiteProps
-from mirrorforce.stack_names import INTERCONNECT, StackName, readings
+from mirrorforce.stack_names import INTERCONNECT, StackName, interconnect_stack, parse, site_stacks
 from mirrorforce.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -36,20 +36,19 @@ def build() -> None:
 
 def declared(stack: str) -> tuple[StackName, Estate]:
     """The stack's parts and its estate; BadInputError where no estate file declares such a stack."""
-    for name in readings(stack):
-        if not Workspace(name.env).estate_file.exists():
-            continue
-        estate = estate_file.load(Workspace(name.env).estate_file)
-        parts = [site.name for site in estate.sites] + [INTERCONNECT]
-        if name.part in parts:
-            return name, estate
-        allowed = ", ".join(f"{name.env}-{part}" for part in parts)
-        message = f"stack {stack}: {Workspace(name.env).estate_file.name} has no site {name.part!r}"
-        raise BadInputError(message, f"name one of its stacks: {allowed}")
-    raise BadInputError(
-        f"stack {stack}: there is no estate file for it in stacks/",
-        "name the stack <env>-<site> or <env>-interconnect, where stacks/<env>.yaml exists",
-    )
+    name = parse(stack)
+    file = Workspace(name.env).estate_file
+    if not file.exists():
+        message = f"stack {stack}: there is no stacks/{file.name}"
+        raise BadInputError(
+            message, "name the stack <env>-<site> or <env>-interconnect, after a file in stacks/"
+        )
+    estate = estate_file.load(file)
+    allowed = [str(each) for each in (*site_stacks(estate), interconnect_stack(estate))]
+    if stack not in allowed:
+        message = f"stack {stack}: stacks/{file.name} has no site {name.part!r}"
+        raise BadInputError(message, f"name one of its stacks: {', '.join(allowed)}")
+    return name, estate
 
 
 def _public_key(stack: StackName) -> str:
