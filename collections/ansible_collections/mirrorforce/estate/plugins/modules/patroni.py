@@ -1,0 +1,265 @@
+"""A member under Patroni: wait for it, and on the primary converge what the whole cell shares."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: patroni
+short_description: Wait for a member, and converge what its cell shares
+description:
+  - Waits until this member leads or streams from the primary (or until it is the primary).
+  - Where this member is the primary, brings the dynamic configuration, the roles of applications and their
+    database to the declared state. On a standby it changes nothing.
+  - Passwords reach the server as SCRAM verifiers only. Parameters that wait for a restart are warned of.
+options:
+  rest:
+    description: The member's REST API, I(url), I(ca), I(certificate), I(key), I(password).
+    type: dict
+    required: true
+  wait_for:
+    description: What to wait for.
+    type: str
+    choices: [member, primary]
+    default: member
+  wait_seconds:
+    description: Fail after this many seconds.
+    type: int
+    default: 180
+  configuration:
+    description: Dynamic configuration; keys that are not named keep their values, parameters that are not named go.
+    type: dict
+  roles:
+    description: Entries with I(name), I(password), I(owns_database).
+    type: list
+    elements: dict
+    default: []
+  database:
+    description: The application database.
+    type: str
+author:
+  - Mirrorforce (@mirrorforce)
+"""
+
+EXAMPLES = r"""
+- name: Converge the cell
+  mirrorforce.estate.patroni:
+    rest: "{{ postgres_rest }}"
+    configuration: {ttl: 20}
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+
+from ansible.module_utils.basic import AnsibleModule
+
+PSQL = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
+ITERATIONS = 4096
+STATE = """
+select json_build_object(
+  'roles', (select coalesce(json_object_agg(rolname, rolpassword), '{}') from pg_authid where rolcanlogin),
+  'readers', (select coalesce(json_agg(member::regrole::text), '[]') from pg_auth_members
+              where roleid = 'pg_read_all_data'::regrole),
+  'owner', (select pg_get_userbyid(datdba) from pg_database where datname = :'database'),
+  'open', (select coalesce(bool_or(grantee = 0), false)
+           from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) where datname = :'database'));
+"""
+
+
+def verifier(password, salt=None, iterations=ITERATIONS):
+    """The SCRAM-SHA-256 verifier that PostgreSQL keeps of a password (RFC 5803, RFC 7677)."""
+    salt = os.urandom(16) if salt is None else salt
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client_key = hmac.digest(salted, b"Client Key", "sha256")
+    server_key = hmac.digest(salted, b"Server Key", "sha256")
+    parts = [base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key)]
+    return f"SCRAM-SHA-256${iterations}:{parts[0]}${parts[1]}:{parts[2]}"
+
+
+def is_of(password, kept):
+    """Whether a kept verifier is that password's."""
+    try:
+        method, work, _keys = kept.split("$")
+        iterations, salt = work.split(":")
+        return method == "SCRAM-SHA-256" and hmac.compare_digest(
+            verifier(password, base64.b64decode(salt), int(iterations)), kept
+        )
+    except (AttributeError, ValueError):
+        return False
+
+
+def patch_of(found, wanted):
+    """What to PATCH so that the dynamic configuration becomes as wanted; {} where it is so.
+
+    Of the parameters those go that are not wanted; of everything else what is not named stays.
+    """
+    patch = {key: value for key, value in wanted.items() if key != "postgresql" and found.get(key) != value}
+    inner_found, inner = dict(found.get("postgresql") or {}), dict(wanted.get("postgresql") or {})
+    parameters_found = dict(inner_found.get("parameters") or {})
+    parameters = dict(inner.pop("parameters", None) or {})
+    inner_patch = {key: value for key, value in inner.items() if inner_found.get(key) != value}
+    changed = {name: value for name, value in parameters.items() if parameters_found.get(name) != value}
+    gone = {name: None for name in parameters_found if name not in parameters}
+    if changed or gone:
+        inner_patch["parameters"] = {**changed, **gone}
+    return {**patch, "postgresql": inner_patch} if inner_patch else patch
+
+
+def statements(state, roles, database):
+    """(what it does, SQL) for each difference between the server's state and the declared one."""
+    for role in roles:
+        name, kept = role["name"], state["roles"].get(role["name"])
+        if name not in state["roles"]:
+            yield f"create role {name}", f"CREATE ROLE {name} LOGIN PASSWORD '{verifier(role['password'])}'"
+        elif not is_of(role["password"], kept):
+            yield f"set the password of {name}", f"ALTER ROLE {name} PASSWORD '{verifier(role['password'])}'"
+        if not role["owns_database"] and name not in state["readers"]:
+            yield f"let {name} read", f"GRANT pg_read_all_data TO {name}"
+    owner = next((role["name"] for role in roles if role["owns_database"]), None)
+    if not database or owner is None:
+        return
+    names = ", ".join(role["name"] for role in roles)
+    closing = f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{database}" TO {names}'
+    if state["owner"] is None:
+        yield f"create database {database}", f'CREATE DATABASE "{database}" OWNER {owner}'
+        yield f"close database {database} to others", closing
+        return
+    if state["owner"] != owner:
+        yield f"give database {database} to {owner}", f'ALTER DATABASE "{database}" OWNER TO {owner}'
+    if state["open"]:
+        yield f"close database {database} to others", closing
+
+
+class Rest:
+    """The member's REST API over TLS, with the host's certificate and the password."""
+
+    def __init__(self, place):
+        self.url = place["url"]
+        self.context = ssl.create_default_context(cafile=place["ca"])
+        self.context.load_cert_chain(place["certificate"], place["key"])
+        token = base64.b64encode(f"patroni:{place['password']}".encode()).decode()
+        self.headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
+
+    def call(self, path, body=None):
+        """The status and the document of a GET, or of a PATCH where there is a body; None where none answers."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310  (always https)
+            self.url + path, data=data, headers=self.headers, method="PATCH" if data else "GET"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10, context=self.context) as reply:  # noqa: S310
+                return reply.status, json.loads(reply.read() or b"null")
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            try:
+                return error.code, json.loads(text)
+            except ValueError:
+                return error.code, text.decode(errors="replace")
+        except (OSError, ValueError) as error:
+            return None, str(error)
+
+
+def role_of(rest, wait_for, seconds):
+    """'primary' or 'replica' once this member is what is waited for; the last answer where it never is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        status, document = rest.call("/patroni")
+        if status is not None and isinstance(document, dict):
+            leads = rest.call("/primary")[0] == 200  # noqa: PLR2004
+            streams = document.get("replication_state") == "streaming"
+            if leads or (wait_for == "member" and document.get("role") == "replica" and streams):
+                return ("primary" if leads else "replica"), None
+            # The cell has a primary elsewhere: there is nothing left to initialise.
+            if wait_for == "primary" and document.get("role") == "replica" and streams:
+                return "replica", None
+        if time.monotonic() > deadline:
+            return None, document
+        time.sleep(0.5)
+
+
+def converge_configuration(module, rest, wanted):
+    """Patch the dynamic configuration; what was done, and the differences."""
+    status, found = rest.call("/config")
+    if status != 200:  # noqa: PLR2004
+        module.fail_json(msg=f"Patroni does not show its configuration: {status} {found}")
+    patch = patch_of(found, wanted)
+    if not patch:
+        return [], None
+    if not module.check_mode:
+        status, answer = rest.call("/config", patch)
+        if status != 200:  # noqa: PLR2004
+            module.fail_json(msg=f"Patroni refuses its configuration: {status} {answer}")
+    before = {key: found.get(key) for key in patch}
+    shown = {
+        "before_header": "dynamic configuration",
+        "after_header": "dynamic configuration",
+        "before": json.dumps(before, indent=2, sort_keys=True) + "\n",
+        "after": json.dumps({**before, **patch}, indent=2, sort_keys=True) + "\n",
+    }
+    return ["dynamic configuration"], shown
+
+
+def converge_roles(module, roles, database):
+    """Create and mend roles and the database; what was done."""
+
+    def run(sql):
+        code, out, error = module.run_command([*PSQL, "-v", f"database={database}"], data=sql, cwd="/")
+        if code:
+            module.fail_json(msg=f"PostgreSQL refuses: {error.strip()}")
+        return out
+
+    needed = list(statements(json.loads(run(STATE)), roles, database))
+    if not module.check_mode:
+        for _what, sql in needed:
+            run(sql + ";\n")
+    return [what for what, _sql in needed]
+
+
+def main():
+    """Wait, then converge where this member is the primary."""
+    module = AnsibleModule(
+        argument_spec={
+            "rest": {"type": "dict", "required": True},
+            "wait_for": {"type": "str", "choices": ["member", "primary"], "default": "member"},
+            "wait_seconds": {"type": "int", "default": 180},
+            "configuration": {"type": "dict"},
+            "roles": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "database": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    rest = Rest(module.params["rest"])
+    role, last = role_of(rest, module.params["wait_for"], module.params["wait_seconds"])
+    if role is None:
+        module.fail_json(
+            msg=f"this member neither leads nor streams after {module.params['wait_seconds']} s; "
+            f"its last word: {last}. Next: journalctl -u patroni on this host"
+        )
+    actions, shown = [], None
+    if role == "primary":
+        if module.params["configuration"]:
+            actions, shown = converge_configuration(module, rest, module.params["configuration"])
+        if module.params["roles"]:
+            actions = actions + converge_roles(module, module.params["roles"], module.params["database"])
+    if (rest.call("/patroni")[1] or {}).get("pending_restart"):
+        module.warn("parameters wait for a restart of PostgreSQL: switch over, then restart the old primary")
+    result = {"changed": bool(actions), "actions": actions, "role": role}
+    module.exit_json(**result, **({"diff": shown} if shown else {}))
+
+
+if __name__ == "__main__":
+    main()

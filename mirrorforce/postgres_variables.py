@@ -1,0 +1,132 @@
+"""Variables of the role `postgres` for each database host. Pure.
+
+`dynamic_configuration` is what Patroni keeps in etcd for the whole cell; verify compares it with what runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrorforce import placement, timings
+from mirrorforce.estate import ETCD_CLIENT_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mirrorforce.estate import Cell, Estate, Host
+    from mirrorforce.secrets import EstateSecrets
+
+MAX_CONNECTIONS = 200
+MOST_MEMBERS = 10
+"""Senders and slots: every member, a base backup for each that joins, and room for a person."""
+
+_WAL_SHARE_OF_CHECKPOINTS = 4
+_WAL_SHARE_OF_SLOTS = 2
+
+
+def variables(
+    estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets
+) -> dict[str, object]:
+    """The role's variables for one database host. ValueError for a host without a cell."""
+    if host.cell is None:
+        raise ValueError(f"{host.name} holds no cell")
+    cell = estate.cell(host.cell)
+    passwords = secrets.cells[cell.name]
+    members = placement.members_of_cell(estate, cell)
+    return {
+        "postgres_cell": cell.name,
+        "postgres_member": host.name,
+        "postgres_site": host.site,
+        "postgres_address": str(host.address),
+        "postgres_members": [str(member.address) for member in members],
+        "postgres_applications": [str(each.address) for each in hosts if each.role == "application"],
+        "postgres_initialises": host.name == first_primary(estate, cell).name,
+        "postgres_etcd_hosts": [
+            f"{each.address}:{ETCD_CLIENT_PORT}" for each in hosts if each.role == "control"
+        ],
+        "postgres_watchdog": "off" if estate.site(host.site).platform == "lab" else "required",
+        "postgres_dynamic_configuration": dynamic_configuration(estate, cell),
+        "postgres_database": cell.database,
+        "postgres_roles": [
+            {"name": "application", "password": passwords.application_password, "owns_database": True},
+            {"name": "reader", "password": passwords.reader_password, "owns_database": False},
+        ],
+        "postgres_superuser_password": passwords.superuser_password,
+        "postgres_replication_password": passwords.replication_password,
+        "postgres_rewind_password": passwords.rewind_password,
+        "postgres_rest_password": passwords.rest_password,
+        "postgres_etcd_password": passwords.etcd_password,
+    }
+
+
+def first_primary(estate: Estate, cell: Cell) -> Host:
+    """The member that initialises the cell: the first of its preferred site."""
+    return next(
+        member for member in placement.members_of_cell(estate, cell) if member.site == cell.preferred_site
+    )
+
+
+def dynamic_configuration(estate: Estate, cell: Cell) -> dict[str, object]:
+    """What Patroni keeps in etcd for the cell: timings, synchronous replication, parameters."""
+    pace = timings.patroni(estate)
+    return {
+        "ttl": pace.ttl,
+        "loop_wait": pace.loop_wait,
+        "retry_timeout": pace.retry_timeout,
+        "primary_start_timeout": pace.primary_start_timeout,
+        "member_slots_ttl": pace.member_slots_ttl,
+        "synchronous_mode": "quorum",
+        "synchronous_mode_strict": True,
+        "synchronous_node_count": cell.synchronous_copies,
+        "failsafe_mode": True,
+        "check_timeline": True,
+        "postgresql": {
+            "use_pg_rewind": True,
+            "use_slots": True,
+            "parameters": _parameters(estate, cell),
+        },
+    }
+
+
+def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
+    """PostgreSQL's parameters. What Patroni governs itself (names of synchronous standbys) is not among them."""
+    pace = timings.patroni(estate)
+    wal_mib = next(volume.size_mib for volume in cell.volumes if volume.name == "wal")
+    return {
+        # Durability, said outright: verify looks for whoever lowers it.
+        "fsync": "on",
+        "full_page_writes": "on",
+        "synchronous_commit": "on",
+        # Replication and rewind. Slots may hold back half of the WAL volume, checkpoints a quarter: a site
+        # that stays away is copied anew rather than fills the primary's volume.
+        "wal_level": "replica",
+        "hot_standby": "on",
+        "hot_standby_feedback": "on",
+        "wal_log_hints": "on",
+        "max_wal_senders": MOST_MEMBERS,
+        "max_replication_slots": MOST_MEMBERS,
+        "max_wal_size": f"{wal_mib // _WAL_SHARE_OF_CHECKPOINTS}MB",
+        "max_slot_wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_SLOTS}MB",
+        "checkpoint_timeout": "5min",
+        # Peers that went away without a word are noticed in seconds.
+        "wal_sender_timeout": f"{pace.wal_sender_timeout_ms}ms",
+        "wal_receiver_timeout": f"{pace.wal_receiver_timeout_ms}ms",
+        "wal_receiver_status_interval": "1s",
+        "tcp_keepalives_idle": 2,
+        "tcp_keepalives_interval": 1,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": f"{pace.tcp_user_timeout_ms}ms",
+        # Who may come in, and how.
+        "max_connections": MAX_CONNECTIONS,
+        "password_encryption": "scram-sha-256",
+        "ssl": "on",
+        "ssl_min_protocol_version": "TLSv1.2",
+        "ssl_ca_file": "/etc/mirrorforce/pki/ca.crt",
+        "ssl_cert_file": "/etc/mirrorforce/pki/host.crt",
+        "ssl_key_file": "/etc/mirrorforce/pki/host.key",
+        # The journal keeps the log.
+        "logging_collector": "off",
+        "log_checkpoints": "on",
+        "log_lock_waits": "on",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+    }

@@ -1,0 +1,94 @@
+"""What the module that converges a cell decides, without a server."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+_FILE = (
+    Path(__file__).parents[2] / "collections/ansible_collections/mirrorforce/estate/plugins/modules/patroni.py"
+)
+_spec = importlib.util.spec_from_file_location("patroni_module", _FILE)
+assert _spec is not None
+assert _spec.loader is not None
+module: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(module)
+
+APPLICATION = {"name": "application", "password": "one", "owns_database": True}
+READER = {"name": "reader", "password": "two", "owns_database": False}
+values = st.dictionaries(st.sampled_from("abcdef"), st.one_of(st.integers(), st.booleans(), st.text(max_size=3)))
+
+
+def applied(found: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """As Patroni merges a PATCH: recursively, null removes."""
+    merged = dict(found)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            merged[key] = applied(merged.get(key) or {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+@given(top=values, wanted_top=values, parameters=values, wanted_parameters=values)
+def test_after_the_patch_nothing_is_left_to_patch(
+    top: dict[str, Any], wanted_top: dict[str, Any], parameters: dict[str, Any], wanted_parameters: dict[str, Any]
+) -> None:
+    found = {**top, "postgresql": {"use_slots": True, "parameters": parameters}}
+    wanted = {**wanted_top, "postgresql": {"use_slots": True, "parameters": wanted_parameters}}
+    after = applied(found, module.patch_of(found, wanted))
+    assert module.patch_of(after, wanted) == {}
+    assert (after["postgresql"].get("parameters") or {}) == wanted_parameters
+
+
+def test_a_verifier_is_of_its_password_and_of_no_other() -> None:
+    kept = module.verifier("secret")
+    assert module.is_of("secret", kept)
+    assert not module.is_of("Secret", kept)
+
+
+@pytest.mark.parametrize("kept", [None, "", "md5abc", "SCRAM-SHA-256$x", "SCRAM-SHA-256$a:b$c:d"])
+def test_what_is_no_verifier_is_of_no_password(kept: str | None) -> None:
+    assert not module.is_of("secret", kept)
+
+
+def test_the_verifier_of_the_standard_is_computed() -> None:
+    # RFC 7677, section 3: user "user", password "pencil"; keys derived with the salt given there.
+    kept = module.verifier("pencil", bytes.fromhex("5b6d99689d12358eec a04b141236fa81".replace(" ", "")))
+    assert kept.startswith("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$")
+    assert kept.endswith(":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=")
+
+
+def test_a_new_server_gets_roles_and_a_closed_database() -> None:
+    state = {"roles": {"postgres": None}, "readers": [], "owner": None, "open": False}
+    done = [what for what, _sql in module.statements(state, [APPLICATION, READER], "app")]
+    assert done == [
+        "create role application",
+        "create role reader",
+        "let reader read",
+        "create database app",
+        "close database app to others",
+    ]
+
+
+def test_a_converged_server_gets_nothing() -> None:
+    state = {
+        "roles": {"application": module.verifier("one"), "reader": module.verifier("two")},
+        "readers": ["reader"],
+        "owner": "application",
+        "open": False,
+    }
+    assert list(module.statements(state, [APPLICATION, READER], "app")) == []
+
+
+def test_no_statement_holds_a_password_in_clear() -> None:
+    state = {"roles": {"reader": "other"}, "readers": [], "owner": None, "open": False}
+    roles = [{**APPLICATION, "password": "in-clear-1"}, {**READER, "password": "in-clear-2"}]
+    assert not any("in-clear" in sql for _what, sql in module.statements(state, roles, "app"))
