@@ -65,9 +65,14 @@ def _voters(reading: Reading) -> Iterator[Fault]:
 def _cells(reading: Reading) -> Iterator[Fault]:
     for cell in reading.estate.cells:
         yield from _sites_of_cell(reading, cell)
-        yield from _copies(cell)
-        if reading.sound("sites") and all(site in reading.names("sites") for site in cell.members):
+        impossible = tuple(_copies(cell))
+        yield from impossible
+        if not impossible and all(_is_known(reading, site) for site in cell.members):
             yield from _spread(reading.estate, cell)
+
+
+def _is_known(reading: Reading, site: str) -> bool:
+    return site in reading.names("sites") and reading.sound("sites", site)
 
 
 def _sites_of_cell(reading: Reading, cell: Cell) -> Iterator[Fault]:

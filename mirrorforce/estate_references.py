@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from mirrorforce.estate_reading import Reading
 
-RESERVED = {"interconnect": "the stack of the links"}
+RESERVED = {
+    "interconnect": "the stack of the links",
+    "control": "control hosts",
+    "app": "application hosts",
+}
 
 
 class Reference(NamedTuple):

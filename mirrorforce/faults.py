@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Step = str | int
 FilePath = tuple[Step, ...]
 
+_NEAR = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -46,10 +48,13 @@ def shown(path: FilePath) -> str:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """The allowed name that `name` most likely was to be; '' where none is near."""
-    names = {candidate.lower(): candidate for candidate in allowed}
-    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    return names[close[0]] if close else ""
+    """The allowed name that `name` most likely was to be, the first of equals; '' where none is near."""
+
+    def likeness(candidate: str) -> float:
+        return difflib.SequenceMatcher(None, name.lower(), candidate.lower()).ratio()
+
+    best = max(allowed, key=likeness, default="")
+    return best if likeness(best) >= _NEAR else ""
 
 
 def _block(fault: Fault) -> str:

@@ -77,7 +77,7 @@ def _cells(estate: Estate) -> Section:
         "Cells",
         ("cell", "preferred site", "members", "copies", "failure domains", "DNS names", "tenants"),
         tuple(_cell(estate, cell) for cell in estate.cells),
-        "Copies: standbys that have a commit on disk before it is acknowledged. Failure domains: as declared.",
+        "Copies: standbys that have a commit on disk when it is acknowledged. Failure domains: as declared.",
     )
 
 
