@@ -28,7 +28,7 @@ def status(report: Mapping[str, Any]) -> Iterator[RenderableType]:
 def verify(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     """The table of a verify report (checks by kind), then every failed check with what was found."""
     table = _table("Check", "Passed", "Failed", "Skipped")
-    for check in report["summary"]:
+    for check in report["checks"]:
         failed = check["failed"]
         table.add_row(
             check["check"],
@@ -39,7 +39,7 @@ def verify(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield table
     for result in report["results"]:
         if result["outcome"] == "failed":
-            where = result["host"] or "estate"
+            where = result["subject"] or "estate"
             yield Text.from_markup(f"[red]✗[/] [bold]{escape(where)}[/] {escape(result['check'])}")
             yield Text(_indented(result["found"]))
     passed, total = report["passed"], len(report["results"])
