@@ -67,9 +67,7 @@ def _members(site: Site, cell: Cell) -> Iterator[Host]:
     for index in range(cell.members.get(site.name, 0)):
         name = _numbered(f"{site.name}-{cell.name}", index)
         offset = DATABASE_OFFSET + MOST_MEMBERS_PER_SITE * cell.slot + index
-        yield Host(
-            name, site.name, "database", site.cidr.network_address + offset, cell.name, cell.volumes
-        )
+        yield Host(name, site.name, "database", site.cidr.network_address + offset, cell.name, cell.volumes)
 
 
 def _applications(site: Site) -> Iterator[Host]:

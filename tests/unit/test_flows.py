@@ -12,28 +12,26 @@ from tests.estates import cell, estate, estates, site
 if TYPE_CHECKING:
     from mirrorforce.estate import Estate, Host
 
-SERVICES = [("tcp", 22), ("icmp", None), ("tcp", 2379), ("tcp", 2380), ("udp", 53), ("tcp", 53), ("tcp", 5432)]
-SERVICES += [("tcp", 8008), ("tcp", 80), ("udp", 123)]
+SERVICES = [
+    ("icmp", None),
+    *(("tcp", port) for port in (22, 53, 80, 2379, 2380, 5432, 8008)),
+    *(("udp", port) for port in (53, 123)),
+]
 
 
 def declared(source: Host, protocol: str, port: int | None, target: Host) -> bool:
     """Who may speak to whom, said host by host; the table says it by roles."""
     roles = (source.role, target.role)
-    same_cell = roles == ("database", "database") and source.cell == target.cell
-    match protocol, port:
-        case "icmp", None:
-            return True
-        case "tcp", 2379:
-            return roles in {("control", "control"), ("database", "control")}
-        case "tcp", 2380:
-            return roles == ("control", "control")
-        case "tcp" | "udp", 53:
-            return roles in {("control", "control"), ("application", "control")}
-        case "tcp", 5432:
-            return same_cell or roles == ("application", "database")
-        case "tcp", 8008:
-            return same_cell or roles == ("control", "database")
-    return False
+    same_cell = source.cell is not None and source.cell == target.cell
+    return {
+        ("icmp", None): True,
+        ("tcp", 2379): roles in {("control", "control"), ("database", "control")},
+        ("tcp", 2380): roles == ("control", "control"),
+        ("tcp", 53): roles in {("control", "control"), ("application", "control")},
+        ("udp", 53): roles in {("control", "control"), ("application", "control")},
+        ("tcp", 5432): same_cell or roles == ("application", "database"),
+        ("tcp", 8008): same_cell or roles == ("control", "database"),
+    }.get((protocol, port), False)
 
 
 def lets_in(rules: tuple[flows.Rule, ...], source: IPv4Address, protocol: str, port: int | None) -> bool:
@@ -46,7 +44,9 @@ def lets_in(rules: tuple[flows.Rule, ...], source: IPv4Address, protocol: str, p
 
 
 @given(estates(), st.data())
-def test_each_pair_of_hosts_may_do_what_is_declared_and_nothing_else(estate: Estate, data: st.DataObject) -> None:
+def test_each_pair_of_hosts_may_do_what_is_declared_and_nothing_else(
+    estate: Estate, data: st.DataObject
+) -> None:
     hosts = placement.hosts(estate)
     if not hosts:
         return

@@ -68,7 +68,9 @@ def test_etcd_keeps_to_its_tuning_guide(round_trip: float) -> None:
 def test_only_round_trips_between_voters_count() -> None:
     far = site("dev", 4, "d", mirrored=False)
     with_dev = estate(*lab.sites, far, round_trip_ms=16)
-    links = tuple(replace(link, round_trip_ms=500) if "dev" in link.between else link for link in with_dev.links)
+    links = tuple(
+        replace(link, round_trip_ms=500) if "dev" in link.between else link for link in with_dev.links
+    )
     assert timings.largest_round_trip_ms(replace(with_dev, links=links)) == 16
 
 
