@@ -24,9 +24,7 @@ _WAL_SHARE_OF_CHECKPOINTS = 4
 _WAL_SHARE_OF_SLOTS = 2
 
 
-def variables(
-    estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets
-) -> dict[str, object]:
+def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:
     """The role's variables for one database host. ValueError for a host without a cell."""
     if host.cell is None:
         raise ValueError(f"{host.name} holds no cell")
@@ -89,7 +87,7 @@ def dynamic_configuration(estate: Estate, cell: Cell) -> dict[str, object]:
 
 
 def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
-    """PostgreSQL's parameters. What Patroni governs itself (names of synchronous standbys) is not among them."""
+    """PostgreSQL's parameters, but those that Patroni governs itself (synchronous standbys)."""
     pace = timings.patroni(estate)
     wal_mib = next(volume.size_mib for volume in cell.volumes if volume.name == "wal")
     return {

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-_FILE = (
-    Path(__file__).parents[2] / "collections/ansible_collections/mirrorforce/estate/plugins/modules/patroni.py"
-)
-_spec = importlib.util.spec_from_file_location("patroni_module", _FILE)
+_MODULES = Path(__file__).parents[2] / "collections/ansible_collections/mirrorforce/estate/plugins/modules"
+_spec = importlib.util.spec_from_file_location("patroni_module", _MODULES / "patroni.py")
 assert _spec is not None
 assert _spec.loader is not None
 module: Any = importlib.util.module_from_spec(_spec)
@@ -21,7 +19,9 @@ _spec.loader.exec_module(module)
 
 APPLICATION = {"name": "application", "password": "one", "owns_database": True}
 READER = {"name": "reader", "password": "two", "owns_database": False}
-values = st.dictionaries(st.sampled_from("abcdef"), st.one_of(st.integers(), st.booleans(), st.text(max_size=3)))
+values = st.dictionaries(
+    st.sampled_from("abcdef"), st.one_of(st.integers(), st.booleans(), st.text(max_size=3))
+)
 
 
 def applied(found: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +39,10 @@ def applied(found: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
 
 @given(top=values, wanted_top=values, parameters=values, wanted_parameters=values)
 def test_after_the_patch_nothing_is_left_to_patch(
-    top: dict[str, Any], wanted_top: dict[str, Any], parameters: dict[str, Any], wanted_parameters: dict[str, Any]
+    top: dict[str, Any],
+    wanted_top: dict[str, Any],
+    parameters: dict[str, Any],
+    wanted_parameters: dict[str, Any],
 ) -> None:
     found = {**top, "postgresql": {"use_slots": True, "parameters": parameters}}
     wanted = {**wanted_top, "postgresql": {"use_slots": True, "parameters": wanted_parameters}}

@@ -1,0 +1,259 @@
+"""A voter of etcd: join again after a lost disk, and users with authentication on."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: etcd
+short_description: Let a voter join again, converge users with authentication on
+description:
+  - In phase V(join), where this voter's data is gone and the other voters hold a cluster, the old identity is
+    removed and a new one added, so that the voter starts as one that has promised nothing.
+  - In phase V(users), root, the declared users and their roles are brought about, and authentication is on.
+options:
+  phase:
+    description: What to do.
+    type: str
+    choices: [join, users]
+    required: true
+  access:
+    description: I(ca), I(certificate), I(key), I(root_password).
+    type: dict
+    required: true
+  voters:
+    description: Addresses by name.
+    type: dict
+    required: true
+  voter:
+    description: This voter's name.
+    type: str
+    required: true
+  data:
+    description: The data folder, for phase V(join).
+    type: path
+  users:
+    description: Entries with I(name), I(password), I(prefix), I(access).
+    type: list
+    elements: dict
+    default: []
+  wait_seconds:
+    description: How long the cluster may take to answer.
+    type: int
+    default: 60
+author:
+  - Mirrorforce (@mirrorforce)
+"""
+
+EXAMPLES = r"""
+- name: Converge users
+  mirrorforce.estate.etcd:
+    phase: users
+    access: "{{ etcd_access }}"
+    voters: {east-control: 198.18.1.10}
+    voter: east-control
+    users: [{name: na1, password: "{{ password }}", prefix: /service/na1/, access: READWRITE}]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import base64
+import json
+import os
+import ssl
+import time
+import urllib.error
+import urllib.request
+
+from ansible.module_utils.basic import AnsibleModule
+
+CLIENT_PORT = 2379
+PEER_PORT = 2380
+JOIN_FILE = "/etc/default/etcd-join"
+
+
+class EtcdError(Exception):
+    """etcd refused, or did not answer."""
+
+
+class Etcd:
+    """The JSON gateway of one voter, asked as root."""
+
+    def __init__(self, address, access, timeout=5):
+        self.url = f"https://{address}:{CLIENT_PORT}/v3"
+        self.timeout = timeout
+        self.context = ssl.create_default_context(cafile=access["ca"])
+        self.context.load_cert_chain(access["certificate"], access["key"])
+        self.token = None
+
+    def call(self, path, **body):
+        """The answer's document; EtcdError with etcd's own words."""
+        request = urllib.request.Request(f"{self.url}/{path}", json.dumps(body).encode())  # noqa: S310
+        if self.token:
+            request.add_header("Authorization", self.token)
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout, context=self.context) as reply:  # noqa: S310
+                return json.loads(reply.read())
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            try:
+                raise EtcdError(json.loads(text)["error"]) from None
+            except (ValueError, KeyError):
+                raise EtcdError(text) from None
+        except OSError as error:
+            raise EtcdError(str(error)) from None
+
+    def log_in(self, password):
+        """Be root where authentication is on; whether it is."""
+        if not self.call("auth/status").get("enabled", False):
+            return False
+        self.token = self.call("auth/authenticate", name="root", password=password)["token"]
+        return True
+
+    def knows(self, name, password):
+        """Whether that is the user's password. Only with authentication on."""
+        try:
+            self.call("auth/authenticate", name=name, password=password)
+        except EtcdError as error:
+            if "authentication failed" in str(error):
+                return False
+            raise
+        return True
+
+
+def key_range(prefix):
+    """The permission's key and end for everything below a prefix, as base64."""
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return {"key": base64.b64encode(prefix.encode()).decode(), "range_end": base64.b64encode(end.encode()).decode()}
+
+
+def role_changes(found, user):
+    """(action, path, body) for the role of a user: its one permission, and nothing else. `found` None: no role."""
+    name, wanted = user["name"], {"permType": user["access"], **key_range(user["prefix"])}
+    # The gateway leaves out what is the default: READ.
+    held = [{"permType": "READ", **permission} for permission in found or []]
+    if found is None:
+        yield f"create role {name}", "auth/role/add", {"name": name}
+    for permission in held:
+        if permission != wanted:
+            place = {"key": permission["key"], "range_end": permission.get("range_end", "")}
+            yield f"revoke from role {name}", "auth/role/revoke", {"role": name, **place}
+    if wanted not in held:
+        yield f"grant {user['prefix']} to role {name}", "auth/role/grant", {"name": name, "perm": wanted}
+
+
+def user_changes(roles, user, role, *, known):
+    """The same for a user; `roles` None: no user. `known`: whether the password is right (None: not to be told)."""
+    name = user["name"]
+    if roles is None:
+        yield f"create user {name}", "auth/user/add", {"name": name, "password": user["password"]}
+    elif known is False:
+        yield f"set the password of {name}", "auth/user/changepw", {"name": name, "password": user["password"]}
+    for other in roles or []:
+        if other != role:
+            yield f"take role {other} from {name}", "auth/user/revoke", {"name": name, "role": other}
+    if role not in (roles or []):
+        yield f"give role {role} to {name}", "auth/user/grant", {"user": name, "role": role}
+
+
+def converge_users(etcd, root_password, users, check_mode):
+    """Bring users about; what was done."""
+    enabled = etcd.log_in(root_password)
+    root = {"name": "root", "password": root_password}
+    names = set(etcd.call("auth/user/list").get("users", []))
+    roles = set(etcd.call("auth/role/list").get("roles", []))
+    changes = []
+    if "root" not in roles:
+        changes.append(("create role root", "auth/role/add", {"name": "root"}))
+    for user in users:
+        held = etcd.call("auth/role/get", role=user["name"]).get("perm", []) if user["name"] in roles else None
+        changes += role_changes(held, user)
+    for user in (root, *users):
+        name = user["name"]
+        has = etcd.call("auth/user/get", name=name).get("roles", []) if name in names else None
+        # Passwords can be compared only where authentication is on; before, they are simply set.
+        known = enabled and etcd.knows(name, user["password"]) if name in names else None
+        changes += user_changes(has, user, name, known=known)
+    for name in sorted(names - {"root"} - {user["name"] for user in users}):
+        changes.append((f"delete user {name}", "auth/user/delete", {"name": name}))
+    if not enabled:
+        changes.append(("turn authentication on", "auth/enable", {}))
+    if not check_mode:
+        for _what, path, body in changes:
+            etcd.call(path, **body)
+    return [what for what, _path, _body in changes]
+
+
+def patiently(action, seconds):
+    """The action's result; tried again while etcd does not answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except EtcdError as error:
+            if "authentication failed" in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(1)
+
+
+def rejoin(access, voters, voter, check_mode):
+    """Replace this voter's old identity where the others hold a cluster; what was done."""
+    for name, address in voters.items():
+        if name == voter:
+            continue
+        etcd = Etcd(address, access, timeout=3)
+        try:
+            etcd.log_in(access["root_password"])
+            members = etcd.call("cluster/member/list")["members"]
+        except EtcdError:
+            continue
+        if not check_mode:
+            mine = f"https://{voters[voter]}:{PEER_PORT}"
+            for member in members:
+                if mine in member.get("peerURLs", []):
+                    etcd.call("cluster/member/remove", ID=member["ID"])
+            etcd.call("cluster/member/add", peerURLs=[mine])
+            with open(JOIN_FILE, "w", encoding="ascii") as file:
+                file.write("ETCD_INITIAL_CLUSTER_STATE=existing\n")
+        return [f"join the cluster of {name} anew"]
+    return []
+
+
+def main():
+    """Do the phase."""
+    module = AnsibleModule(
+        argument_spec={
+            "phase": {"type": "str", "choices": ["join", "users"], "required": True},
+            "access": {"type": "dict", "required": True, "no_log": True},
+            "voters": {"type": "dict", "required": True},
+            "voter": {"type": "str", "required": True},
+            "data": {"type": "path"},
+            "users": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "wait_seconds": {"type": "int", "default": 60},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    access, voters, voter = given["access"], given["voters"], given["voter"]
+    try:
+        if given["phase"] == "join":
+            fresh = not os.path.isdir(os.path.join(given["data"], "member"))
+            actions = rejoin(access, voters, voter, module.check_mode) if fresh else []
+        else:
+            etcd = Etcd(voters[voter], access)
+            actions = patiently(
+                lambda: converge_users(etcd, access["root_password"], given["users"], module.check_mode),
+                given["wait_seconds"],
+            )
+    except EtcdError as error:
+        module.fail_json(msg=f"etcd: {error}. Next: journalctl -u etcd on the control hosts")
+    module.exit_json(changed=bool(actions), actions=actions)
+
+
+if __name__ == "__main__":
+    main()
