@@ -1,0 +1,84 @@
+"""Every variable of every role for one host. Pure: the estate, its hosts and its secrets in, plain values out.
+
+Each role's variables bear its name as prefix. What a role can say for every estate stands in its defaults;
+here is only what depends on the estate, or is secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrorforce import flows, postgres_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrorforce.estate import Estate, Host
+    from mirrorforce.secrets import EstateSecrets
+
+Variables = dict[str, object]
+
+_KEY_OWNERS = {"control": ("etcd", "etcd-server"), "database": ("postgres", "postgresql-common")}
+"""Who reads the host's key, by the host's role, and the package that brings this user."""
+
+
+def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
+    """The variables of all roles that `host` has."""
+    shared = _base(estate, hosts, host, secrets) | _pki(estate, host, secrets)
+    if host.role == "database":
+        return shared | postgres_variables.variables(estate, hosts, host, secrets)
+    return shared
+
+
+def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
+    own_machine = estate.site(host.site).platform != "lab"
+    return {
+        "base_domain": estate.domain,
+        "base_hosts": [{"name": each.name, "address": str(each.address)} for each in hosts],
+        "base_authorized_key": secrets.ssh_public_key.strip(),
+        "base_rules": [
+            {
+                "name": rule.name,
+                "protocol": rule.protocol,
+                "port": rule.port or 0,
+                "sources": [str(source) for source in rule.sources],
+            }
+            for rule in flows.rules_for(estate, hosts, host)
+        ],
+        # Lab hosts share the kernel and the clock of the machine they run on.
+        "base_owns_kernel": own_machine,
+        "base_owns_clock": own_machine,
+    }
+
+
+def _pki(estate: Estate, host: Host, secrets: EstateSecrets) -> Variables:
+    owner, package = _KEY_OWNERS.get(host.role, ("root", None))
+    return {
+        "pki_authority_certificate": secrets.ca_certificate,
+        "pki_authority_key": secrets.ca_key,
+        "pki_owner_packages": [package] if package else [],
+        "pki_certificates": [
+            {
+                "name": "host",
+                "common_name": host.name,
+                "names": names_of(estate, host),
+                "addresses": [str(host.address), "127.0.0.1"],
+                "usages": ["server", "client"],
+                "owner": owner,
+                "group": owner,
+            }
+        ],
+    }
+
+
+def names_of(estate: Estate, host: Host) -> list[str]:
+    """Every DNS name under which the host is reached: its certificate has to bear them.
+
+    Any member of a cell may be its primary tomorrow, so each bears both names of the cell.
+    """
+    labels = [host.name]
+    if host.role == "control":
+        labels.append(f"ns-{host.site}")
+    if host.cell is not None:
+        labels += [host.cell, f"{host.cell}-ro"]
+    return [*(f"{label}.{estate.domain}" for label in labels), host.name, "localhost"]
