@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mirrorforce.faults import shown
+from mirrorforce.faults import FileFaultsError, shown
 from tests.estate_files import drop, faults, lab, load_document, put
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ def test_host_names_that_collide_are_told_at_the_second_cell(tmp_path: Path) -> 
     assert "east-na1-2" in found["cells.na1-2"].found
 
 
+def test_a_name_taken_twice_over_is_told_once(tmp_path: Path) -> None:
+    document = lab()
+    document["cells"]["na1"]["members"] |= {"east": 2, "west": 2}
+    document["cells"]["na1-2"] = lab()["cells"]["na1"]
+    with pytest.raises(FileFaultsError) as caught:
+        load_document(tmp_path, document)
+    assert [fault.path for fault in caught.value.faults if "taken by" in fault.found] == [("cells", "na1-2")]
+
+
 def test_two_cells_do_not_share_a_slot(tmp_path: Path) -> None:
     fault = faults(tmp_path, put("cells", "na1", "slot", value=1))["cells.na2.slot"]
     assert "the slot of the cell na1" in fault.found
@@ -97,6 +106,18 @@ def test_a_network_just_large_enough_is_taken(tmp_path: Path) -> None:
         "/27 or larger"
         in faults(tmp_path, put("sites", "east", "cidr", value="198.18.9.0/28"))["sites.east.cidr"].allowed
     )
+
+
+def test_no_host_gets_the_broadcast_address(tmp_path: Path) -> None:
+    # Slot 2 ends at offset 31, the last address of a /27.
+    found = faults(
+        tmp_path,
+        put("sites", "east", "cidr", value="198.18.9.0/27"),
+        put("cells", "na1", "slot", value=2),
+        put("cells", "na1", "members", "east", value=4),
+        put("cells", "na1", "synchronous_copies", value=4),
+    )
+    assert "too small for east-na1-4, at offset 31" in found["sites.east.cidr"].found
 
 
 def test_off_the_lab_any_network_will_do(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mirrorforce import timings
@@ -21,6 +21,8 @@ def adjusted_by_patroni(pace: Pace) -> Pace:
     return Pace(ttl, min(loop_wait, ttl - 2 * retry), retry)
 
 
+@example(Pace(ttl=20, loop_wait=2, retry_timeout=9))  # just what the rule allows
+@example(Pace(ttl=20, loop_wait=3, retry_timeout=9))
 @given(st.builds(Pace, st.integers(1, 90), st.integers(0, 60), st.integers(0, 60)))
 def test_a_complaint_is_made_exactly_where_patroni_would_change_something(pace: Pace) -> None:
     assert bool(timings.patroni_complaint(pace)) == (adjusted_by_patroni(pace) != pace)
