@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from mirrorforce.operations.validate import Report
+
 _STATE_STYLES = {"running": "green", "streaming": "green"}
 _MIB = 1 << 20
 
@@ -45,6 +47,21 @@ def verify(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     passed, total = report["passed"], len(report["results"])
     style = "green" if report["as_declared"] else "bold red"
     yield Text(f"{passed} of {total} checks passed in {report['seconds']:.1f} s", style=style)
+
+
+def validate(report: Report) -> Iterator[RenderableType]:
+    """The headline of a sound estate file, then its sections: title, table, note."""
+    yield Text(report.headline, style="green")
+    for section in report.sections:
+        yield Text(f"\n{section.title}", style="bold underline")
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in section.columns:
+            table.add_column(column)
+        for row in section.rows:
+            table.add_row(*map(Text, row))
+        yield table
+        if section.note:
+            yield Text(section.note, style="dim")
 
 
 def _table(*columns: str) -> Table:
