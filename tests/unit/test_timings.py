@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -8,7 +9,11 @@ from hypothesis import strategies as st
 
 from mirrorforce import timings
 from mirrorforce.timings import EtcdTimings, Pace
+from mirrorforce.workspace import ROOT
 from tests.estates import estate, site
+
+if TYPE_CHECKING:
+    from mirrorforce.estate import Preset
 
 lab = estate(site("east", 1, "a"), site("west", 2, "b"), site("legacy", 3, "c"))
 
@@ -92,3 +97,12 @@ def test_a_longer_round_trip_never_asks_for_less() -> None:
     asked = [timings.least_retry_timeout(round_trip, 3) for round_trip in range(0, 1000, 10)]
     assert asked == sorted(asked)
     assert (asked[7], asked[-1]) == (3, 20)
+
+
+@pytest.mark.parametrize("preset", ["fast", "default"])
+def test_the_reference_says_up_to_which_round_trip_a_preset_fits(preset: Preset) -> None:
+    text = (ROOT / "docs/reference/estate-file.md").read_text()
+    (row,) = (line for line in text.splitlines() if line.startswith(f"| `{preset}` | "))
+    retry_timeout = timings.PRESETS[preset].retry_timeout
+    largest = max(ms for ms in range(1001) if timings.least_retry_timeout(ms, 3) <= retry_timeout)
+    assert f"round trips up to {largest} ms" in row
