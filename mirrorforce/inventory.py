@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, Literal
@@ -78,6 +78,11 @@ class Inventory:
     def of_site(self, site: str) -> tuple[InventoryHost, ...]:
         """The hosts of a site."""
         return tuple(host for host in self.hosts if host.site == site)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        hosts = [asdict(host) | {"address": str(host.address)} for host in self.hosts]
+        return {"version": 1, "estate": self.estate, "hosts": hosts}
 
 
 def read(ws: Workspace, estate: Estate) -> Inventory:

@@ -1,0 +1,373 @@
+"""The command line: arguments in, text out. Every verb is a module of `mirrorforce.operations`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mirrorforce.errors import ExitCode, MirrorforceError
+
+if TYPE_CHECKING:
+    from mirrorforce.estate import Estate
+    from mirrorforce.inventory import Inventory
+    from mirrorforce.workspace import Workspace
+
+app = typer.Typer(
+    name="mirrorforce",
+    help="A mirrored database estate as code: stand it up, check it, move it, break it on purpose.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Env = Annotated[
+    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
+]
+EnvOption = Annotated[
+    str,
+    typer.Option(
+        "--env", "-e", envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, valid against its schema in schemas/.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+ROOTED = ("MIRRORFORCE_ENV", "MIRRORFORCE_HOME", "MIRRORFORCE_CACHE", "MIRRORFORCE_PULUMI_SOURCE")
+"""The environment variables that a command takes along when it becomes root."""
+
+
+@app.command(rich_help_panel="The estate")
+def up(
+    env: Env = "lab",
+    *,
+    converge_all: Annotated[
+        bool, typer.Option("--converge-all", help="Converge hosts again that are as declared.")
+    ] = False,
+) -> None:
+    """Stand the estate up, or bring it back to what its file says; verify it; show its status."""
+    from mirrorforce.operations import render
+    from mirrorforce.operations import up as operation
+    from mirrorforce.progress import Phases
+
+    workspace, estate = _estate(env)
+    result = operation.up(workspace, estate, Phases(out), converge_all=converge_all)
+    for table in render.status(result.status):
+        out.print(table)
+    if not result.as_declared:
+        for table in render.verify(result.verified):
+            out.print(table)
+        raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
+
+
+@app.command(rich_help_panel="The estate")
+def preview(
+    env: Env = "lab",
+    *,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Exit with 3 where anything would change.")
+    ] = False,
+) -> None:
+    """What `up` would create, change or delete; nothing is touched."""
+    from mirrorforce.operations import preview as operation
+    from mirrorforce.operations import render_verbs
+    from mirrorforce.progress import Phases
+
+    workspace, estate = _estate(env)
+    outcomes = operation.preview(workspace, estate, Phases(out))
+    for part in render_verbs.preview(outcomes):
+        out.print(part)
+    if expect_no_changes and any(outcome.has_changes for outcome in outcomes):
+        raise typer.Exit(ExitCode.DRIFT_FOUND)
+
+
+@app.command(rich_help_panel="The estate")
+def down(env: Env = "lab", *, yes: Yes = False) -> None:
+    """Take the environment down whole: hosts, networks, state, secrets. Also when it is half broken."""
+    from mirrorforce.operations import down as operation
+    from mirrorforce.progress import Phases
+
+    workspace, estate = _estate(env)
+    if operation.asks_first(estate) and not yes:
+        typer.confirm(f"Destroy environment {env} with all its data?", abort=True)
+    operation.down(workspace, estate, Phases(out))
+
+
+@app.command(rich_help_panel="The estate")
+def validate(env: Env = "lab") -> None:
+    """Check the estate file; say what it promises about durability, whoever leads and whatever is lost."""
+    from mirrorforce.operations import render
+    from mirrorforce.operations import validate as operation
+
+    for part in render.validate(operation.report(_estate(env, root=False)[1])):
+        out.print(part)
+
+
+@app.command(rich_help_panel="Day by day")
+def status(
+    env: Env = "lab",
+    *,
+    as_json: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Look again every two seconds until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Who is primary, who is in step, what DNS answers; within three seconds, also with a site dead."""
+    from mirrorforce.operations import render
+    from mirrorforce.operations import status as operation
+
+    workspace, estate, inventory = _running(env)
+    if watch:
+        _watch(lambda: render.status(operation.collect(workspace, estate, inventory)))
+        return
+    report = operation.collect(workspace, estate, inventory)
+    _show(report, render.status, as_json=as_json)
+    if report["problems"]:
+        raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
+
+
+@app.command(rich_help_panel="Day by day")
+def wait(
+    env: Env = "lab",
+    *,
+    seconds: Annotated[float, typer.Option("--for", help="Give up after this many seconds.", min=1)] = 180.0,
+) -> None:
+    """Wait until the estate is whole again: every site up, every member streaming, DNS in agreement."""
+    from mirrorforce.operations import waiting as operation
+    from mirrorforce.progress import Phases
+
+    workspace, estate, inventory = _running(env)
+    with Phases(out).phase("whole") as waits_for:
+        operation.until_whole(workspace, estate, inventory, limit=seconds, on_progress=waits_for)
+
+
+@app.command(rich_help_panel="Day by day")
+def verify(env: Env = "lab", *, as_json: Json = False) -> None:
+    """Check what runs against what is declared, host by host."""
+    from mirrorforce.operations import render
+    from mirrorforce.operations import verify as operation
+    from mirrorforce.progress import Phases
+
+    workspace, estate, inventory = _running(env)
+    with Phases(err).phase("verify") as waits_for:
+        report = operation.verify(workspace, estate, inventory, on_progress=waits_for)
+    _show(report, render.verify, as_json=as_json)
+    if not report["as_declared"]:
+        raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
+
+
+@app.command(rich_help_panel="Day by day")
+def converge(
+    env: Env = "lab",
+    *,
+    limit: Annotated[str | None, typer.Option(help="Only these hosts: an Ansible pattern.")] = None,
+    tags: Annotated[str | None, typer.Option(help="Only these roles, separated by commas.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what would change, with diffs; change nothing.")
+    ] = False,
+) -> None:
+    """Bring hosts to the declared state with Ansible."""
+    from mirrorforce.lock import only_one
+    from mirrorforce.operations import converge as operation
+    from mirrorforce.operations import render_verbs
+    from mirrorforce.progress import Phases
+
+    workspace, estate, _ = _running(env)
+    with only_one(workspace, f"converge {env}"), Phases(out).phase("converge") as waits_for:
+        result = operation.converge(
+            workspace, estate, limit=limit, tags=tags, only_stale=False, check=check, on_progress=waits_for
+        )
+    for part in render_verbs.converge(result):
+        out.print(part)
+    if check and result.changes:
+        raise typer.Exit(ExitCode.DRIFT_FOUND)
+
+
+@app.command(rich_help_panel="Day by day")
+def switchover(
+    cell: Annotated[str, typer.Argument(help="The cell to move.")],
+    to: Annotated[str, typer.Option("--to", help="The site that is to hold the primary.")],
+    env: EnvOption = "lab",
+) -> None:
+    """Move a cell's primary to another site, as planned work: nothing is lost, clients see seconds."""
+    from mirrorforce.lock import only_one
+    from mirrorforce.operations import render_verbs
+    from mirrorforce.operations import switchover as operation
+    from mirrorforce.progress import Phases
+
+    workspace, estate, inventory = _running(env)
+    with only_one(workspace, f"switchover {cell}"), Phases(out).phase("switchover") as waits_for:
+        done = operation.switchover(workspace, estate, inventory, cell, to, waits_for)
+    out.print(render_verbs.switchover(done))
+
+
+@app.command(
+    rich_help_panel="Reach in", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+def ssh(
+    context: typer.Context,
+    host: Annotated[str, typer.Argument(help="A host's name, as `status` shows it.")],
+    env: EnvOption = "lab",
+) -> None:
+    """A shell on a host, or one command there: `mirrorforce ssh east-na1 uptime`."""
+    from mirrorforce import remote
+    from mirrorforce.operations import names
+
+    workspace, _, inventory = _running(env)
+    known = names.known("host", host, [each.name for each in inventory.hosts])
+    line = remote.arguments(workspace, known, context.args or None, terminal=sys.stdin.isatty())
+    _become(line)
+
+
+@app.command(
+    rich_help_panel="Reach in", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+def psql(
+    context: typer.Context,
+    cell: Annotated[str, typer.Argument(help="The cell to talk to.")],
+    env: EnvOption = "lab",
+    *,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Ask the nearest healthy standby.")] = False,
+    wait_seconds: Annotated[
+        int,
+        typer.Option("--wait", help="Try again for this many seconds where the cell does not answer.", min=0),
+    ] = 0,
+) -> None:
+    """A session on a cell by its DNS name, from an application host. What follows goes to psql."""
+    from mirrorforce.operations import psql as operation
+
+    workspace, estate, inventory = _running(env)
+    _become(
+        operation.command(
+            workspace,
+            estate,
+            inventory,
+            cell,
+            read_only=read_only,
+            wait_seconds=wait_seconds,
+            arguments=context.args,
+            terminal=sys.stdin.isatty(),
+        )
+    )
+
+
+@app.command(rich_help_panel="Reach in")
+def inventory(env: Env = "lab", *, as_json: Json = False) -> None:
+    """The hosts that exist, from the stacks' outputs. No secret is in it."""
+    from mirrorforce.operations import render_verbs
+
+    _, _, found = _running(env)
+    _show(found.to_dict(), render_verbs.inventory, as_json=as_json)
+
+
+@app.command("env", rich_help_panel="Reach in")
+def environment(env: Env = "lab") -> None:
+    """The environment for plain `pulumi`, `ansible-playbook`, `pytest`: eval "$(mirrorforce env)"."""
+    import shlex
+
+    from mirrorforce import engine
+
+    workspace, _ = _estate(env)
+    for name, value in sorted(engine.environment(workspace).items()):
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@app.command(rich_help_panel="The estate")
+def demo(env: Env = "lab") -> None:
+    """Load both cells, power the East site off under load, count what was lost, bring everything home."""
+    from mirrorforce.lock import only_one
+    from mirrorforce.operations import demo as operation
+    from mirrorforce.operations import render_verbs
+
+    workspace, estate, inventory = _running(env)
+    with only_one(workspace, f"demo {env}"):
+        report = operation.prepare(workspace, estate, inventory, say=out.print).run()
+    for part in render_verbs.demo(report):
+        out.print(part)
+    if report["shortfalls"]:
+        raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
+
+
+def _estate(env: str, *, root: bool = True) -> tuple[Workspace, Estate]:
+    """The environment's files and estate; for a lab the rest of the command runs as root."""
+    from mirrorforce import estate_file
+    from mirrorforce.workspace import Workspace
+
+    workspace = Workspace(env)
+    estate = estate_file.load(workspace.estate_file)
+    if root and any(site.platform == "lab" for site in estate.sites):
+        _as_root()
+    return workspace, estate
+
+
+def _running(env: str) -> tuple[Workspace, Estate, Inventory]:
+    """The same, and the hosts that exist."""
+    from mirrorforce import inventory as inventories
+
+    workspace, estate = _estate(env)
+    return workspace, estate, inventories.read(workspace, estate)
+
+
+def _as_root() -> None:
+    """Go on as root by sudo: a lab's namespaces and hosts are root's."""
+    if os.geteuid() == 0:
+        return
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        raise MirrorforceError("a lab needs root, and there is no sudo", "run this as root")
+    keep = f"--preserve-env={','.join(ROOTED)}"
+    _become([sudo, keep, sys.executable, "-m", "mirrorforce", *sys.argv[1:]])
+
+
+def _become(line: list[str]) -> None:
+    sys.stdout.flush()
+    os.execvp(line[0], line)  # noqa: S606  (a list, no shell: the terminal is handed over)
+
+
+def _show(report: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401  (a report is a JSON document)
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+        return
+    for part in tables(report):
+        out.print(part)
+
+
+def _watch(look: Any) -> None:  # noqa: ANN401  (a function that gives renderables)
+    import time
+
+    from rich.console import Group
+    from rich.live import Live
+
+    with Live(console=out, screen=out.is_terminal) as live:
+        while True:
+            live.update(Group(*look()), refresh=True)
+            time.sleep(2)
+
+
+def main() -> None:
+    """Run the command line; the exit status is one of `ExitCode`."""
+    from mirrorforce.lab.commands import app as lab
+
+    app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
+    try:
+        code = app(standalone_mode=False)
+    except MirrorforceError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        raise SystemExit(error.exit_code) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(ExitCode.BAD_INPUT) from None
+    except (KeyboardInterrupt, click.Abort):
+        err.print("stopped; run the same command again to go on from what is there")
+        raise SystemExit(ExitCode.ERROR) from None
+    raise SystemExit(code if isinstance(code, int) else ExitCode.AS_DECLARED)

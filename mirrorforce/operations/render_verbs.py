@@ -1,0 +1,100 @@
+"""What the smaller verbs print: previews, hosts converged, a switchover, the demo's figures, the inventory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from mirrorforce.engine import Outcome
+    from mirrorforce.operations.switchover import Switchover
+    from mirrorforce.playbook import PlaybookResult
+
+_OPERATIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delete": "bold red"}
+
+
+def preview(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
+    """What each stack would create, change or delete."""
+    for outcome in outcomes:
+        if not outcome.changed:
+            yield Text.from_markup(f"[green]=[/] {escape(outcome.stack)}: nothing would change")
+        for step in outcome.changed:
+            style = _OPERATIONS.get(step.operation, "yellow")
+            yield Text.from_markup(
+                f"[{style}]{escape(step.operation):<8}[/] {escape(step.kind)} {escape(step.name)}"
+            )
+
+
+def converge(result: PlaybookResult) -> Iterator[RenderableType]:
+    """What converging did on each host, then what failed."""
+    columns = ("Host", "As declared", "Changed", "Failed", "Unreachable")
+    rows = [
+        (
+            name,
+            *(
+                str(count)
+                for count in (counts.ok - counts.changed, counts.changed, counts.failed, counts.unreachable)
+            ),
+        )
+        for name, counts in sorted(result.hosts.items())
+    ]
+    yield _rows(columns, rows)
+
+
+def switchover(done: Switchover) -> RenderableType:
+    """Where the primary went, and how long each stage took."""
+    if not done.changed:
+        return Text(f"{done.cell} has its primary there already: {done.old}", style="green")
+    return Text(
+        f"{done.cell}: {done.old} → {done.new}; writable after {done.writable:.1f} s, "
+        f"every DNS server answers it after {done.followed:.1f} s, the old primary streams from it after {done.whole:.1f} s",
+        style="green",
+    )
+
+
+def demo(report: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """The figures that people ask for, then every shortfall."""
+    rows = [
+        (
+            what,
+            str(figures["rpo_rows"]),
+            "?" if figures["rto_seconds"] is None else f"{figures['rto_seconds']:.1f}",
+            str(figures["acknowledged"]),
+            str(figures["rejected"]),
+            str(figures["unknown"]),
+        )
+        for what, figures in (
+            (f"{report['site']} lost", report["figures"]["failover"]),
+            ("switchover home", report["figures"]["switchover"]),
+        )
+    ]
+    yield _rows(("", "Rows lost (RPO)", "Outage, s (RTO)", "Acknowledged", "Rejected", "Unknown"), rows)
+    for shortfall in report["shortfalls"]:
+        yield Text.from_markup(f"[bold red]✗[/] {escape(shortfall)}")
+    if not report["shortfalls"]:
+        yield Text("Every acknowledged row is there, on every member.", style="bold green")
+
+
+def inventory(document: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """The hosts that exist."""
+    rows = [
+        (host["name"], host["site"], host["role"], host["cell"] or "", host["address"])
+        for host in document["hosts"]
+    ]
+    yield _rows(("Host", "Site", "Role", "Cell", "Address"), rows)
+
+
+def _rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
