@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -104,12 +104,10 @@ def reason_to_renew(
     certificate_pem: str, public_key_pem: str, wanted: Wish, authority_pem: str, now: dt.datetime
 ) -> str | None:
     """Why the certificate has to be made anew; None where it is as wished and good for long enough."""
-    if not certificate_pem:
-        return "there is none"
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem.encode("ascii"))
     except ValueError:
-        return "its file holds no certificate"
+        return "its file holds no certificate" if certificate_pem else "there is none"
     if _public_pem(certificate.public_key()) != public_key_pem.strip():
         return "it is of another key"
     if not _signed_by(certificate, authority_pem):
@@ -168,7 +166,7 @@ def _said(
     try:
         alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         dns = set(alternatives.get_values_for_type(x509.DNSName))
-        addresses: set[object] = {ip_address(a) for a in alternatives.get_values_for_type(x509.IPAddress)}
+        addresses: set[object] = set(alternatives.get_values_for_type(x509.IPAddress))
     except x509.ExtensionNotFound:
         dns, addresses = set(), set()
     try:

@@ -116,9 +116,12 @@ class Account:
         """What the run did; None where it never came to its end."""
         if self._stats is None:
             return None
-        names = sorted(set().union(*(self._stats.get(key) or {} for key in _STATS)))
+        columns: dict[str, dict[str, int]] = {
+            ours: self._stats.get(theirs) or {} for theirs, ours in _STATS.items()
+        }
+        names = sorted(set().union(*columns.values()))
         counts = {
-            name: HostCounts(**{ours: (self._stats.get(key) or {}).get(name, 0) for key, ours in _STATS.items()})
+            name: HostCounts(**{column: by_host.get(name, 0) for column, by_host in columns.items()})
             for name in names
         }
         return PlaybookResult(
@@ -174,7 +177,7 @@ def _lines(side: object) -> list[str]:
     return str(side or "").splitlines()
 
 
-def run(
+def run(  # noqa: PLR0913 - each is an option of ansible-playbook
     ws: Workspace,
     playbook: str,
     *,

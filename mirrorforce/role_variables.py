@@ -1,4 +1,4 @@
-"""Every variable of every role for one host. Pure: the estate, its hosts and its secrets in, plain values out.
+"""Every variable of every role for one host. Pure: estate, hosts and secrets in, plain values out.
 
 Each role's variables bear its name as prefix. What a role can say for every estate stands in its defaults;
 here is only what depends on the estate, or is secret.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import flows, postgres_variables
+from mirrorforce import etcd_variables, flows, postgres_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ _KEY_OWNERS = {"control": ("etcd", "etcd-server"), "database": ("postgres", "pos
 def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
     """The variables of all roles that `host` has."""
     shared = _base(estate, hosts, host, secrets) | _pki(estate, host, secrets)
+    if host.role == "control":
+        return shared | etcd_variables.variables(estate, hosts, host, secrets)
     if host.role == "database":
         return shared | postgres_variables.variables(estate, hosts, host, secrets)
     return shared
