@@ -43,6 +43,9 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "mounts": facts_system.mounts,
     "clock": facts_system.clock,
     "refusals": facts_refusals.attempts,
+    "unreachable": facts_refusals.unreachable,
+    "resolver": facts_cluster.dns,
+    "dns_tcp": facts_cluster.dns,
 }
 
 
