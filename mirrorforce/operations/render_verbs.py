@@ -1,4 +1,4 @@
-"""What the smaller verbs print: previews, hosts converged, a switchover, the demo's figures, the inventory."""
+"""What the smaller verbs print: previews, hosts converged, a switchover, the demo, the inventory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def switchover(done: Switchover) -> RenderableType:
         return Text(f"{done.cell} has its primary there already: {done.old}", style="green")
     return Text(
         f"{done.cell}: {done.old} → {done.new}; writable after {done.writable:.1f} s, "
-        f"every DNS server answers it after {done.followed:.1f} s, the old primary streams from it after {done.whole:.1f} s",
+        f"every DNS server answers it after {done.followed:.1f} s, "
+        f"the old primary streams from it after {done.whole:.1f} s",
         style="green",
     )
 
