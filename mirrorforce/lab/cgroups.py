@@ -33,7 +33,9 @@ def root() -> Path:
     found = mount_point_of(Path("/proc/self/mountinfo").read_text(encoding="utf-8"))
     if found is None:
         message = "no cgroup2 file system is mounted"
-        raise MirrorforceError(message, "mount -t cgroup2 none /sys/fs/cgroup/unified, or boot a current kernel")
+        raise MirrorforceError(
+            message, "mount -t cgroup2 none /sys/fs/cgroup/unified, or boot a current kernel"
+        )
     return Path(found)
 
 

@@ -1,11 +1,11 @@
 """The disk of a host: its layer over the image, its identity, its volumes. Survives power loss.
 
-    <hosts>/<name>/spec.json    the spec that the host was last brought to
-                   image        symbolic link to the root tree below it
-                   upper work   what the host has written; the overlay's own folder
-                   root mounts  mount points, seen only by the host
-                   volumes/     one sparse ext4 file per volume
-                   console.log  the first MiB of the console since the last start
+<hosts>/<name>/spec.json    the spec that the host was last brought to
+               image        symbolic link to the root tree below it
+               upper work   what the host has written; the overlay's own folder
+               root mounts  mount points, seen only by the host
+               volumes/     one sparse ext4 file per volume
+               console.log  the first MiB of the console since the last start
 """
 
 from __future__ import annotations
@@ -127,9 +127,10 @@ def _write_authorized_key(upper: Path, spec: HostSpec) -> None:
     os.chown(upper / _AUTHORIZED_KEYS, owner.st_uid, owner.st_gid)
 
 
-def authorized_key(estate: str, name: str) -> str:
-    """The admin's key as it lies on the disk; '' where somebody removed it."""
-    return _read(folder(estate, name) / "upper" / _AUTHORIZED_KEYS)
+def authorized_key(spec: HostSpec) -> str:
+    """The admin's key as it lies on the disk, the spec's own where they say the same; '' without one."""
+    found = _read(folder(spec.estate, spec.name) / "upper" / _AUTHORIZED_KEYS)
+    return spec.authorized_key if found == spec.authorized_key.strip() else found
 
 
 def host_key(estate: str, name: str) -> str:
@@ -169,8 +170,16 @@ def make_volume(disk: Path, volume: VolumeSpec) -> None:
 
 
 def extend_volume(disk: Path, volume: VolumeSpec) -> None:
-    """Give the file the new size; the file system follows when it is mounted, or by `hosts`."""
+    """Give the file of a volume its new size."""
     os.truncate(volume_file(disk, volume.name), volume.size_mib * _MIB)
+
+
+def grow_unmounted(disk: Path, volume: VolumeSpec) -> None:
+    """Let the file system of a volume fill its file. The host must be off."""
+    file = volume_file(disk, volume.name)
+    # The tool insists on a check first: its exit status 1 says that it mended something.
+    tools.run(["e2fsck", "-f", "-p", file], allowed=(0, 1))
+    tools.run(["resize2fs", file])
 
 
 def real_volumes(disk: Path, volumes: Iterable[VolumeSpec]) -> tuple[VolumeSpec, ...]:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.lab import cgroups, disks, files, hosts, links, locks, loops, names, namespaces, networks, tools
+from mirrorforce.errors import BadInputError
+from mirrorforce.lab import (
+    cgroups,
+    disks,
+    files,
+    hosts,
+    links,
+    locks,
+    loops,
+    names,
+    namespaces,
+    networks,
+    tools,
+)
 from mirrorforce.lab.requirements import checks
 from mirrorforce.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mirrorforce.lab.specs import HostSpec, LinkSpec, NetworkSpec
 
 __all__ = [
     "checks", "cut_link", "cut_site", "exists", "mend_link", "mend_site",
@@ -62,7 +77,7 @@ def mend_link(estate: str, a: str, b: str) -> None:
     links.mend(estate, a, b)
 
 
-def _require_site(estate: str, site: str) -> networks.NetworkSpec:
+def _require_site(estate: str, site: str) -> NetworkSpec:
     if spec := networks.recorded(estate, site):
         return spec
     known = ", ".join(spec.site for spec in networks.all_recorded(estate)) or "none"
@@ -70,11 +85,11 @@ def _require_site(estate: str, site: str) -> networks.NetworkSpec:
     raise BadInputError(message, f"mirrorforce up {estate} makes the sites that are declared")
 
 
-def _hosts_of(estate: str, site: str) -> list[hosts.HostSpec]:
+def _hosts_of(estate: str, site: str) -> list[HostSpec]:
     return [spec for spec in disks.all_recorded(estate) if spec.site == site]
 
 
-def _links_of(estate: str, site: str) -> list[links.LinkSpec]:
+def _links_of(estate: str, site: str) -> list[LinkSpec]:
     return [spec for spec in links.all_recorded(estate) if site in (spec.a, spec.b)]
 
 
@@ -126,6 +141,6 @@ def _mounts_below(folder: Path) -> list[str]:
 
 def _remove_if_empty(folder: Path) -> None:
     try:
-        os.rmdir(folder)
+        folder.rmdir()
     except OSError:
         return

@@ -23,25 +23,37 @@ class HostPlan:
     start: bool = False
 
 
-def plan(wanted: HostSpec, present: HostSpec | None, recorded: HostSpec | None, *, running: bool) -> HostPlan:
+def plan(
+    wanted: HostSpec,
+    present: HostSpec | None,
+    recorded: HostSpec | None,
+    *,
+    running: bool,
+    grows_mounted: bool,
+) -> HostPlan:
     """How to get from what is there to `wanted`.
 
     `present` is the host as the machine shows it, `recorded` the spec that it was last brought to;
-    both None where there is no host. BadInputError for what cannot be done to a host that exists.
+    both None where there is no host. Where the machine does not let a mounted file system grow, a
+    larger volume takes a restart. BadInputError for what cannot be done to a host that exists.
     """
     if present is None or recorded is None:
         return HostPlan(create=True, make=wanted.volumes, start=True)
     _refuse_a_move(wanted, recorded)
     _refuse_lost_volumes(wanted, present, recorded)
     sizes = {volume.name: volume.size_mib for volume in present.volumes}
+    # A run killed between growing the file and its file system has not recorded the new size yet.
+    known = {**sizes, **{volume.name: volume.size_mib for volume in recorded.volumes}}
     make = tuple(volume for volume in wanted.volumes if volume.name not in sizes)
-    grow = tuple(volume for volume in wanted.volumes if sizes.get(volume.name, volume.size_mib) < volume.size_mib)
+    grow = tuple(
+        volume
+        for volume in wanted.volumes
+        if volume.name in sizes and min(sizes[volume.name], known[volume.name]) < volume.size_mib
+    )
     rewrite = _identity(wanted) != _identity(recorded) or _identity(wanted) != _identity(present)
     remount = bool(make) or _mounts(wanted) != _mounts(recorded)
-    stop = running and (rewrite or remount)
-    return HostPlan(
-        stop=stop, rewrite_identity=rewrite, make=make, grow=grow, start=stop or not running
-    )
+    stop = running and (rewrite or remount or bool(grow and not grows_mounted))
+    return HostPlan(stop=stop, rewrite_identity=rewrite, make=make, grow=grow, start=stop or not running)
 
 
 def _identity(spec: HostSpec) -> HostSpec:

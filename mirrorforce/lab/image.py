@@ -82,7 +82,9 @@ def _require_disk(folder: Path) -> None:
     free = shutil.disk_usage(folder).free // _MIB
     if free < NEEDED_MIB:
         message = f"{folder} has {free} MiB free; building the host image needs {NEEDED_MIB} MiB"
-        raise MirrorforceError(message, "free some space, or set MIRRORFORCE_CACHE to a folder on a larger disk")
+        raise MirrorforceError(
+            message, "free some space, or set MIRRORFORCE_CACHE to a folder on a larger disk"
+        )
 
 
 def _run_script(words: Sequence[str | Path], log: Path, on_progress: Progress, lock: int) -> None:
@@ -93,7 +95,7 @@ def _run_script(words: Sequence[str | Path], log: Path, on_progress: Progress, l
     isolated = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private"]
     isolated += ["--pid", "--fork", "--kill-child"]
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    process = subprocess.Popen(  # noqa: S603  the lab's own script
+    process = subprocess.Popen(
         [*isolated, _SCRIPT, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", pass_fds=(lock,), env=_environment(), cwd="/",
     )  # fmt: skip
@@ -116,8 +118,11 @@ def _environment() -> dict[str, str]:
 
 
 def _apt_setting(name: str) -> str:
-    answer = subprocess.run(  # noqa: S603
-        ["apt-config", "shell", "value", name], capture_output=True, text=True, check=False  # noqa: S607
+    answer = subprocess.run(
+        ["apt-config", "shell", "value", name],
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     return answer.removeprefix("value=").strip("'")
 

@@ -46,13 +46,23 @@ class _End:
     namespace: str
     interface: str
     own_address: str
+    own_mac: str
     far_address: str
+    far_mac: str
     far_cidr: str
 
 
 def _ends(spec: LinkSpec) -> dict[str, _End]:
-    def end(site: str, far: str, own: str, other: str, cidr: str) -> _End:
-        return _End(names.namespace(spec.estate, site), names.tap(far), own, other, cidr)
+    def end(site: str, far: str, own_address: str, far_address: str, far_cidr: str) -> _End:
+        return _End(
+            namespace=names.namespace(spec.estate, site),
+            interface=names.tap(far),
+            own_address=own_address,
+            own_mac=names.tap_mac(spec.estate, site, far),
+            far_address=far_address,
+            far_mac=names.tap_mac(spec.estate, far, site),
+            far_cidr=far_cidr,
+        )
 
     return {
         spec.a: end(spec.a, spec.b, spec.a_address, spec.b_address, spec.b_cidr),
@@ -179,7 +189,7 @@ def _lay(spec: LinkSpec) -> None:
     group.mkdir(parents=True, exist_ok=True)
     ends = [word for end in _ends(spec).values() for word in (end.namespace, end.interface)]
     with (runtime / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  what it starts lives on in the link's control group
+        process = subprocess.Popen(
             [_SCRIPT, group, runtime, *ends],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/",
         )  # fmt: skip
@@ -192,7 +202,9 @@ def _lay(spec: LinkSpec) -> None:
         if process.returncode != 0 or time.monotonic() > deadline:
             words = (runtime / "log").read_text(errors="replace").strip()
             message = f"link {spec.name} could not be laid: {words or 'no word from its switches'}"
-            raise MirrorforceError(message, "run the command again; mirrorforce lab check names what is missing")
+            raise MirrorforceError(
+                message, "run the command again; mirrorforce lab check names what is missing"
+            )
         time.sleep(_POLL_SECONDS)
 
 
@@ -238,7 +250,9 @@ def _raise_end(end: _End) -> None:
         end.namespace,
         [
             f"route replace blackhole {end.far_cidr} metric {_LAST_RESORT_METRIC}",
-            f"link set dev {end.interface} up",
+            f"link set dev {end.interface} address {end.own_mac} up",
+            # A question for the far end's address would cost the first packet a whole round trip.
+            f"neighbour replace {end.far_address} lladdr {end.far_mac} dev {end.interface} nud permanent",
             f"route replace {way}",
         ],
     )
@@ -248,4 +262,6 @@ def _forget_routes(end: _End) -> None:
     if namespaces.exists(end.namespace):
         found = namespaces.show(end.namespace, "route", "show", "type", "blackhole")
         if any(row.get("dst") == end.far_cidr for row in found):
-            namespaces.ip(end.namespace, [f"route delete blackhole {end.far_cidr} metric {_LAST_RESORT_METRIC}"])
+            namespaces.ip(
+                end.namespace, [f"route delete blackhole {end.far_cidr} metric {_LAST_RESORT_METRIC}"]
+            )

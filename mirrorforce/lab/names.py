@@ -76,6 +76,15 @@ def port(host: str) -> str:
 
 
 def bridge_mac(estate: str, site: str) -> str:
-    """A fixed, locally administered address, so that the bridge's does not follow its ports."""
-    digest = sha256(f"{estate}/{site}".encode()).digest()
-    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
+    """A fixed address, so that the bridge's does not follow its ports."""
+    return _mac(f"{estate}/{site}")
+
+
+def tap_mac(estate: str, site: str, far_site: str) -> str:
+    """A fixed address of the end of a link, so that the far end knows it without asking."""
+    return _mac(f"{estate}/{site}/{far_site}")
+
+
+def _mac(text: str) -> str:
+    """A locally administered address out of a text."""
+    return ":".join(f"{byte:02x}" for byte in (0x02, *sha256(text.encode()).digest()[:5]))

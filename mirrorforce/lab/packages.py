@@ -35,5 +35,7 @@ def _of_role(file: Path) -> tuple[str, ...]:
     packages = document.get(key, [])
     if not isinstance(packages, list) or not all(isinstance(package, str) for package in packages):
         message = f"{file}: {key}: found {packages!r}; allowed is a list of package names"
-        raise BadInputError(message, "write the names themselves: the image is built before any variable is known")
+        raise BadInputError(
+            message, "write the names themselves: the image is built before any variable is known"
+        )
     return tuple(packages)

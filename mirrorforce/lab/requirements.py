@@ -19,11 +19,13 @@ TOOLS = {
     "unshare": "util-linux",
     "setpriv": "util-linux",
     "flock": "util-linux",
+    "setsid": "util-linux",
     "losetup": "mount",
     "mount": "mount",
     "findmnt": "util-linux",
     "mkfs.ext4": "e2fsprogs",
     "resize2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
     "sysctl": "procps",
     "ssh": "openssh-client",
     "ssh-keyscan": "openssh-client",
@@ -62,7 +64,9 @@ def _tool_faults() -> list[tuple[str, str]]:
 def _kernel_faults() -> list[tuple[str, str]]:
     found = []
     if not _has_namespaces():
-        found.append(("no new network and mount namespaces may be made here", "use a virtual machine, not a container"))
+        found.append(
+            ("no new network and mount namespaces may be made here", "use a virtual machine, not a container")
+        )
     if not Path("/dev/net/tun").exists():
         found.append(("/dev/net/tun is missing", "modprobe tun"))
     if not Path("/dev/loop-control").exists():

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+_LINK_TEXTS = ("estate", "a", "b", "a_cidr", "b_cidr", "a_address", "b_address")
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkSpec:
@@ -145,5 +147,5 @@ class LinkSpec:
     @classmethod
     def from_dict(cls, document: Mapping[str, object]) -> Self:
         """The spec of such a document."""
-        texts = ("estate", "a", "b", "a_cidr", "b_cidr", "a_address", "b_address")
-        return cls(*(str(document[key]) for key in texts), float(cast("float", document["round_trip_ms"])))
+        texts = {key: str(document[key]) for key in _LINK_TEXTS}
+        return cls(**texts, round_trip_ms=float(cast("float", document["round_trip_ms"])))

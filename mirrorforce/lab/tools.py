@@ -14,11 +14,17 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 60.0
 
 
-def run(argv: Sequence[str | Path], *, stdin: str = "", deadline: float = DEADLINE_SECONDS) -> str:
-    """Standard output of a command; MirrorforceError with its last words when it fails."""
+def run(
+    argv: Sequence[str | Path],
+    *,
+    stdin: str = "",
+    deadline: float = DEADLINE_SECONDS,
+    allowed: Sequence[int] = (0,),
+) -> str:
+    """Standard output of a command; MirrorforceError with its last words for any status not `allowed`."""
     words = [str(word) for word in argv]
     try:
-        done = subprocess.run(  # noqa: S603  the words are the lab's own
+        done = subprocess.run(
             words, input=stdin, capture_output=True, text=True, timeout=deadline, check=False, cwd="/"
         )
     except FileNotFoundError:
@@ -26,8 +32,10 @@ def run(argv: Sequence[str | Path], *, stdin: str = "", deadline: float = DEADLI
         raise MirrorforceError(message, "mirrorforce lab check says which packages are missing") from None
     except subprocess.TimeoutExpired:
         message = f"{' '.join(words)}: no end after {deadline:g} s"
-        raise MirrorforceError(message, "run the command again; mirrorforce down removes a broken lab") from None
-    if done.returncode != 0:
+        raise MirrorforceError(
+            message, "run the command again; mirrorforce down removes a broken lab"
+        ) from None
+    if done.returncode not in allowed:
         message = f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}"
         raise MirrorforceError(message, "run the command again; mirrorforce down removes a broken lab")
     return done.stdout

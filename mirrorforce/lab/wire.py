@@ -31,7 +31,10 @@ class Condition:
     loss_back_percent: float = 0.0
 
     def __post_init__(self) -> None:
-        delays, losses = (self.delay_there_ms, self.delay_back_ms), (self.loss_there_percent, self.loss_back_percent)
+        delays, losses = (
+            (self.delay_there_ms, self.delay_back_ms),
+            (self.loss_there_percent, self.loss_back_percent),
+        )
         if min(*delays, *losses) < 0 or max(losses) > _PERCENT:
             message = f"a wire cannot have {self}: a delay is 0 ms or more, a loss 0 to 100 percent"
             raise BadInputError(message)

@@ -34,7 +34,6 @@ while [ "$1" != -- ]; do
   mkdir -p "mounts/$volume"
   # Finding a free loop device and taking it are two steps: one host at a time.
   flock "$lock" mount -o loop,noatime "volumes/$volume.ext4" "mounts/$volume"
-  resize2fs "$(findmnt --noheadings --output SOURCE --mountpoint "$dir/mounts/$volume")"
   set -- "$@" "--bind=$dir/mounts/$volume:$mount"
 done
 shift
