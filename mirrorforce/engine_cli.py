@@ -31,6 +31,9 @@ EXIT_NO_SUCH_STACK = 6
 EXIT_CHANGES = 7
 """Exit statuses of the command, from its own table (pkg/cmd/pulumi/cmd/exit_codes.go, v3.259.0)."""
 
+STREAMING = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+"""`--json` of a preview is then a stream of events, too, as that of every other operation."""
+
 _LOCK_HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
 _running: set[subprocess.Popen[str]] = set()
 _running_lock = threading.Lock()
@@ -133,7 +136,7 @@ def _once(
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=inherited | environment(ws),
+        env=inherited | environment(ws) | STREAMING,
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
