@@ -17,10 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Voter:
+    """An etcd member: where it answers, and its round trips to each site in milliseconds."""
+
+    url: str
+    site: str
+    round_trips_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Config:
-    """endpoints: the nearest first. cells: address of each member by name. Times in seconds."""
+    """What the file says. Times in seconds.
+
+    endpoints: this host's own etcd member first. cells: each member's address by its name.
+    member_sites: each member's site by its name, of every cell. voters: by endpoint.
+    """
 
     endpoints: tuple[str, ...]
+    voters: Mapping[str, Voter]
+    member_sites: Mapping[str, Mapping[str, str]]
     credentials: Credentials
     user_name: str
     cells: Mapping[str, Mapping[str, IPv4Address]]
@@ -49,11 +64,16 @@ def load(path: Path) -> Config:
     given = json.loads(path.read_text(encoding="utf-8"))
     key = str(_credential("host.key"))
     return Config(
-        endpoints=tuple(given["endpoints"]),
+        endpoints=tuple(one["url"] for one in given["voters"]),
+        voters={one["url"]: Voter(**one) for one in given["voters"]},
+        member_sites={
+            cell: {name: one["site"] for name, one in members.items()}
+            for cell, members in given["cells"].items()
+        },
         credentials=Credentials(given["ca"], given["certificate"], key),
         user_name=given["user"],
         cells={
-            cell: {name: IPv4Address(address) for name, address in members.items()}
+            cell: {name: IPv4Address(one["address"]) for name, one in members.items()}
             for cell, members in given["cells"].items()
         },
         patroni_port=given["patroni_port"],

@@ -4,8 +4,6 @@ import stat
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-import pytest
-
 from mirrorforce.onhost import leader_watcher, record_files
 from mirrorforce.onhost.commands import CommandError
 from mirrorforce.onhost.leader_observer import Asked, Read, Unread
@@ -15,6 +13,8 @@ from mirrorforce.onhost.record_files import RecordFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 EAST, WEST = Leader("east-na1", 5), Leader("west-na1", 9)
 
