@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,8 @@ from mirrorforce.errors import BadInputError
 from mirrorforce.lab import (
     cgroups,
     disks,
-    files,
     hosts,
+    image_uses,
     links,
     locks,
     loops,
@@ -96,7 +97,10 @@ def _links_of(estate: str, site: str) -> list[LinkSpec]:
 def exists(estate: str) -> bool:
     """Whether anything of the estate is left on the machine, whole or broken."""
     return bool(
-        any(folder.exists() for folder in (*_folders(estate), cgroups.of_estate(estate)))
+        any(
+            folder.exists()
+            for folder in (*_folders(estate), locks.runtime(estate), cgroups.of_estate(estate))
+        )
         or namespaces.of_estate(estate)
         or loops.below(Workspace(estate).hosts)
         or _mounts_below(Workspace(estate).hosts)
@@ -118,17 +122,18 @@ def sweep(estate: str) -> None:
         tools.run(["umount", "--lazy", mount])
     loops.detach(place)
     loops.wait_until_free(place)
-    for spec in place.glob("*"):
-        disks.remove(estate, spec.name.strip("."))
+    for disk in place.glob("*"):
+        image_uses.drop(disk)
     for folder in _folders(estate):
-        files.remove_tree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    locks.forget(estate)
     _remove_if_empty(cgroups.of_estate(estate).parent)
     _remove_if_empty(Workspace(estate).state)
 
 
 def _folders(estate: str) -> tuple[Path, ...]:
     state = Workspace(estate).state
-    return (Workspace(estate).hosts, state / "networks", state / "links", locks.runtime(estate))
+    return (Workspace(estate).hosts, state / "networks", state / "links")
 
 
 def _mounts_below(folder: Path) -> list[str]:

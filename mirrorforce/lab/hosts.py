@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -124,8 +125,13 @@ def power_on(estate: str, name: str) -> HostState:
 
 def power_off_together(estate: str, specs: Iterable[HostSpec]) -> None:
     """Power loss of many hosts at the same moment."""
-    for site, chosen in _by_site(specs).items():
-        host_power.cut(estate, site, [spec.name for spec in chosen])
+    by_site = _by_site(specs)
+    with ExitStack() as held:
+        # One order for everybody, so that two of us never wait for each other.
+        for name in sorted(spec.name for chosen in by_site.values() for spec in chosen):
+            held.enter_context(_lock(estate, name))
+        for site, chosen in by_site.items():
+            host_power.cut(estate, site, [spec.name for spec in chosen])
 
 
 def power_on_together(specs: Iterable[HostSpec]) -> tuple[HostState, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import AbstractContextManager, contextmanager
+import shutil
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -48,6 +49,13 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def forget(estate: str) -> None:
+    """Remove the sockets and locks of an estate, and the folder above them when it was the last."""
+    shutil.rmtree(runtime(estate), ignore_errors=True)
+    with suppress(OSError):
+        RUNTIME.rmdir()
 
 
 def of(estate: str, kind: str, name: str) -> Path:

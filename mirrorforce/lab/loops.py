@@ -15,7 +15,8 @@ from mirrorforce.lab import locks, tools
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOCK = locks.RUNTIME / "loops.lock"
+# Finding a free loop device and taking it are two steps: whoever does it locks what both steps ask.
+LOCK = Path("/dev/loop-control")
 _NODES = 128
 _MAJOR = 7
 _FREE_DEADLINE_SECONDS = 60.0

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boot a lab host and stay until it ends.
 #
-#   boot-host.sh CGROUP NAMESPACE DIR MACHINE HOSTNAME BRIDGE LOCK [VOLUME MOUNT]...
+#   boot-host.sh CGROUP NAMESPACE DIR MACHINE HOSTNAME BRIDGE LOOPLOCK [VOLUME MOUNT]...
 #
 # The host's file systems are mounted in a mount namespace of its own: they vanish with its last
 # process, whatever kills it, and no other host or login ever holds a copy of them open.
