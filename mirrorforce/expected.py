@@ -6,6 +6,7 @@ role's own list cannot find what the list lacks.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,6 @@ CA_CERTIFICATE = "/etc/mirrorforce/pki/ca.crt"
 HOST_CERTIFICATE = "/etc/mirrorforce/pki/host.crt"
 HOST_KEY = "/etc/mirrorforce/pki/host.key"
 
-ANYWHERE = ("0.0.0.0", "::", "*")  # noqa: S104 (what sockets say, not what we bind)
 LOOPBACK = "127.0.0.1"
 
 
@@ -59,7 +59,18 @@ class SecretFile:
 
     path: str
     owners: tuple[str, ...]
-    mode: int
+    mode: int = 0o600
+
+    def faults(self, shown: Mapping[str, Any] | None) -> list[str]:
+        """What is wrong with the file as a probe saw it; None: there is no such file."""
+        if shown is None:
+            return [f"{self.path} is not there"]
+        found = []
+        if int(shown["mode"], 8) & ~self.mode:
+            found.append(f"{self.path} has mode {shown['mode']}, {self.mode:04o} is allowed")
+        if shown["owner"] not in self.owners:
+            found.append(f"{self.path} is {shown['owner']}'s, not {' or '.join(self.owners)}'s")
+        return found
 
 
 _UNITS: Mapping[Role, tuple[Unit, ...]] = {
@@ -109,6 +120,40 @@ def listening(found: Iterable[Mapping[str, Any]]) -> frozenset[Socket]:
     )
 
 
+_KEY_OWNERS: Mapping[Role, str] = {"control": "etcd", "database": "postgres", "application": "root"}
+
+_SECRETS: Mapping[Role, tuple[SecretFile, ...]] = {
+    "control": (),
+    "database": (
+        SecretFile("/etc/patroni/config.yml", ("postgres",)),
+        SecretFile("/run/postgresql/patroni.pgpass", ("postgres",)),
+        SecretFile("/srv/postgres/data/17", ("postgres",), 0o700),
+    ),
+    "application": (),
+}
+
+
+def secret_files(host: Host) -> tuple[SecretFile, ...]:
+    """Files that hold secrets on this host."""
+    own_key = SecretFile(HOST_KEY, (_KEY_OWNERS[host.role],))
+    ssh_key = SecretFile("/etc/ssh/ssh_host_ed25519_key", ("root",))
+    return (own_key, ssh_key, *_SECRETS[host.role])
+
+
+def secret_folders(host: Host) -> tuple[str, ...]:
+    """Folders below which nothing may be written by anyone but its owner and group."""
+    del host
+    return ("/etc/mirrorforce", "/usr/local/lib/mirrorforce")
+
+
+def certificate_names(estate: Estate, host: Host) -> set[str]:
+    """The DNS names under which clients reach the host: its certificate has to bear each."""
+    own = {f"{host.name}.{estate.domain}"}
+    if host.cell is None:
+        return own
+    return own | {f"{host.cell}.{estate.domain}", f"{host.cell}-ro.{estate.domain}"}
+
+
 def tls_ports(host: Host) -> list[dict[str, Any]]:
     """Ports that show the host's certificate, with how TLS begins there."""
     own = str(host.address)
@@ -135,3 +180,24 @@ def synchronous_standby_names(cell: Cell, standbys: Sequence[str]) -> tuple[int,
     Patroni's quorum mode: ANY k of all standbys, k the smaller of the declared copies and those there are.
     """
     return min(cell.synchronous_copies, len(standbys)), frozenset(standbys)
+
+
+_BYTES = {"B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "8kB": 8 << 10, "16MB": 16 << 20}
+_MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_VALUE = re.compile(r"(?P<number>-?\d+)(?P<unit>[a-zA-Z]*)")
+
+
+def same_setting(declared: object, shown: str | None, unit: str | None) -> bool:
+    """Whether `pg_settings` shows the declared value: `shown` counts in the parameter's own `unit`.
+
+    A declared value without a unit counts in the parameter's own as well, as PostgreSQL reads it.
+    """
+    wanted, seen = _VALUE.fullmatch(str(declared)), _VALUE.fullmatch(shown or "")
+    if wanted is None or seen is None or unit is None:
+        return str(declared) == shown
+    for units in (_BYTES, _MILLISECONDS):
+        own = units.get(unit)
+        meant = units.get(wanted["unit"] or unit)
+        if own is not None and meant is not None:
+            return int(wanted["number"]) * meant == int(seen["number"]) * own
+    return False

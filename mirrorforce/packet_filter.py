@@ -39,8 +39,7 @@ def faults(ruleset: Iterable[Mapping[str, Any]], rules: Iterable[Rule]) -> list[
     entries = list(ruleset)
     found: list[str] = [*_policies(entries)]
     shown = [rule for rule in _rules(entries, "input") if rule["expr"] not in ALWAYS]
-    for rule in _rules(entries, "forward"):
-        found.append(f"a rule lets something be forwarded: {rule['expr']}")
+    found += [f"a rule at hook forward: {rule['expr']}" for rule in _rules(entries, "forward")]
     accepts = []
     for rule in shown:
         accept = read(rule["expr"])
@@ -68,7 +67,13 @@ def read(expressions: Iterable[Mapping[str, Any]]) -> Accept | None:
             facts["accept"] = True
             continue
         match expression:
-            case {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": name}}, "right": value}}:
+            case {
+                "match": {
+                    "op": "==",
+                    "left": {"payload": {"protocol": protocol, "field": name}},
+                    "right": value,
+                }
+            }:
                 facts[f"{protocol} {name}"] = value
             case _:
                 return None

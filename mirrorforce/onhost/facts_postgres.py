@@ -28,6 +28,7 @@ select json_build_object(
   'in_recovery', pg_is_in_recovery(),
   'timeline', (select timeline_id from pg_control_checkpoint()),
   'settings', (select json_object_agg(name, setting) from pg_settings),
+  'units', (select json_object_agg(name, unit) from pg_settings where unit is not null),
   'pending_restart', coalesce((select json_agg(name) from pg_settings where pending_restart), '[]'::json),
   'overrides', coalesce((
     select json_agg(json_build_object(

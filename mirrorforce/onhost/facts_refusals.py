@@ -85,7 +85,8 @@ def _https(attempt: Mapping[str, Any]) -> tuple[bool, str]:
         reply = exchange(attempt["url"], credentials, body=attempt.get("body"), timeout=_TIMEOUT)
     except HttpsError as fault:
         return False, str(fault)
-    refused = reply.status in _REFUSALS or any(word in str(reply.body) for word in attempt.get("refusals", ()))
+    said = str(reply.body)
+    refused = reply.status in _REFUSALS or any(word in said for word in attempt.get("refusals", ()))
     return not refused, f"HTTP {reply.status} {reply.body}"[:300]
 
 

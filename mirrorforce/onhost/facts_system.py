@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce.onhost.commands import output_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 _UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)"')
@@ -85,7 +85,7 @@ def _mode(path: Path) -> dict[str, Any] | None:
     }
 
 
-def _named(look_up: Any, identity: int) -> str:
+def _named(look_up: Callable[[int], Sequence[object]], identity: int) -> str:
     try:
         return str(look_up(identity)[0])
     except KeyError:
@@ -152,5 +152,5 @@ def _mount(point: str, fields: list[str] | None) -> dict[str, Any] | None:
 
 
 def clock(_arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """This host's wall clock, in seconds since the epoch."""
+    """The host's wall clock, in seconds since the epoch."""
     return {"time": time.time()}

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]  # from the host, not from our lock file
 
 from mirrorforce.onhost.workload_log import Limits, Log, outcome_of
 

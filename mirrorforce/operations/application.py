@@ -55,7 +55,7 @@ class Unit:
     seconds: float
 
     def start(self, ws: Workspace, command: Sequence[str]) -> None:
-        """Start it; it goes on when the ssh that started it ends. MirrorforceError where it does not start."""
+        """Start it; it goes on when the ssh that started it ends. MirrorforceError where it fails to."""
         line = [
             "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={USER}", "--collect",
             "--working-directory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",

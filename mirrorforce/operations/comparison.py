@@ -57,7 +57,8 @@ class Comparison:
         """Each table that is not the same everywhere, in words; empty where all agree."""
         tables = sorted({table for content in self.members.values() for table in content})
         return [
-            f"{self.cell}.{table}: " + ", ".join(f"{host} {_said(c.get(table))}" for host, c in self.members.items())
+            f"{self.cell}.{table}: "
+            + ", ".join(f"{host} {_said(c.get(table))}" for host, c in self.members.items())
             for table in tables
             if len({content.get(table) for content in self.members.values()}) > 1
         ]

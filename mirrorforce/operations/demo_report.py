@@ -73,6 +73,7 @@ def _of_rows(where: str, counted: Mapping[str, Any]) -> Iterator[str]:
     if counted["lost"]:
         yield f"{where}: {len(counted['lost'])} acknowledged rows are lost, first {counted['lost'][0]}"
     if counted["impossible"]:
-        yield f"{where}: {len(counted['impossible'])} rejected rows are there, first {counted['impossible'][0]}"
+        there = counted["impossible"]
+        yield f"{where}: {len(there)} rejected rows are there, first {there[0]}"
     if counted["outage_seconds"] is None:
         yield f"{where}: no row was acknowledged after it"

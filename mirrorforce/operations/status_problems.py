@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _SYNCHRONOUS = ("quorum", "sync")
+_NOWHERE = {"site": "nowhere"}
 
 
 def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
@@ -35,10 +36,7 @@ def summary_of(report: Mapping[str, Any], problems: Sequence[str]) -> str:
     """One sentence for a person."""
     hosts = [host for site in report["sites"] for host in site["hosts"]]
     answering = sum(host["answers"] for host in hosts)
-    served = [
-        f"{cell['name']} from {cell['primary']['site']}" if cell["primary"] else f"{cell['name']} from nowhere"
-        for cell in report["cells"]
-    ]
+    served = [f"{cell['name']} from {(cell['primary'] or _NOWHERE)['site']}" for cell in report["cells"]]
     count = len(problems)
     faults = "all as declared" if not count else f"{count} problem{'s' if count > 1 else ''}"
     return f"{answering} of {len(hosts)} hosts answer; {', '.join(served)}; {faults}"
@@ -91,9 +89,8 @@ def _etcd(estate: Estate, report: Mapping[str, Any], dead: set[str]) -> Iterator
     healthy = {member["site"] for member in members if member["healthy"]}
     better = sorted((voters & healthy) - of_primaries)
     if leader["site"] in of_primaries and better:
-        yield (
-            f"etcd is led from {leader['site']}, where a primary is too; it could be led from {', '.join(better)}"
-        )
+        beside = f"etcd is led from {leader['site']}, where a primary is too"
+        yield f"{beside}; it could be led from {', '.join(better)}"
 
 
 def _replication(cell: Document, dead: set[str]) -> Iterator[str]:

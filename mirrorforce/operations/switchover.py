@@ -117,7 +117,9 @@ def switchover(
 
 def _look(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell) -> dict[str, Any]:
     """The cell's part of a status report, of the hosts that know of it."""
-    asked = [host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role == "control"]
+    asked = [
+        host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role == "control"
+    ]
     report = status.collect(ws, estate, inventory, only=asked)
     found: dict[str, Any] = next(one for one in report["cells"] if one["name"] == cell.name)
     return found
@@ -135,7 +137,7 @@ def _order(ws: Workspace, cell: Cell, old: str, new: str) -> None:
         )
 
 
-def _stages(
+def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to tell)
     ws: Workspace,
     estate: Estate,
     inventory: Inventory,
@@ -184,7 +186,9 @@ def stages_reached(cell: Mapping[str, Any], new: str) -> list[str]:
     answering = [answer for answer in cell["dns"]["servers"] if not answer["error"]]
     if answering and all(answer["hosts"] == [new] for answer in answering):
         reached.append("followed")
-    others = [member for member in cell["members"] if member["host"] != new and member["state"] != "no answer"]
+    others = [
+        member for member in cell["members"] if member["host"] != new and member["state"] != "no answer"
+    ]
     if leads and others and all(member["state"] == "streaming" for member in others):
         reached.append("whole")
     return reached

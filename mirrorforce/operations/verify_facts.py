@@ -48,17 +48,18 @@ class Facts:
         """Keep the facts as JSON; they hold no secret."""
         hosts = {p.host: {"reason": p.reason, "sections": p.sections} for p in self.probes.values()}
         document = {
-            "ca_certificate": self.ca_certificate, "asked": self.asked, "answered": self.answered, "hosts": hosts,
-        }  # fmt: skip
+            "ca_certificate": self.ca_certificate,
+            "asked": self.asked,
+            "answered": self.answered,
+            "hosts": hosts,
+        }
         path.write_text(json.dumps(document, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def read(path: Path) -> Facts:
     """The facts in a file."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    probes = {
-        name: Probe(name, host["reason"], host["sections"]) for name, host in document["hosts"].items()
-    }
+    probes = {name: Probe(name, host["reason"], host["sections"]) for name, host in document["hosts"].items()}
     return Facts(document["ca_certificate"], document["asked"], document["answered"], probes)
 
 

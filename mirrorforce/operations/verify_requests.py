@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 WRONG_PASSWORD = "not-the-password"  # noqa: S105 (made up; it must be refused)
 _POSTGRES_TIMEOUT = 8.0
+_REPLICATION = {"user": "replicator", "replication": "true"}
+
+# What the refusals have to say (regular expressions): a door that is shut for another reason proves nothing.
+_NO_RULE = "no pg_hba.conf entry"
+_CLOSED = "HTTP 400|[Rr]eset|closed|BadStatusLine|without response"
 
 
 def for_verify(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
@@ -45,7 +50,11 @@ def _of_role(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
     servers = [str(one.address) for one in hosts if one.role == "control"]
     if host.role == "control":
         own = requests.dns(estate, str(host.address))
-        return {"etcd": {**requests.etcd(host), "auth": True}, "dns": own, "dns_tcp": {**own, "transport": "tcp"}}
+        return {
+            "etcd": {**requests.etcd(host), "auth": True},
+            "dns": own,
+            "dns_tcp": {**own, "transport": "tcp"},
+        }
     if host.role == "database":
         return {
             "patroni": requests.patroni(host),
@@ -96,37 +105,50 @@ def _as_application(estate: Estate, member: Host) -> Iterator[dict[str, Any]]:
     if member.cell is None:
         return
     own = {"dbname": estate.cell(member.cell).database, "user": "application"}
-    yield _postgres("plain text", member, **own, sslmode="disable")
-    yield _postgres("wrong password", member, **own, sslmode="require")
-    yield _postgres("superuser from afar", member, dbname="postgres", user="postgres", sslmode="require")
-    yield _postgres("replication", member, user="replicator", replication="true", sslmode="require")
+    yield _postgres("plain text", member, _NO_RULE, **own, sslmode="disable")
+    yield _postgres("wrong password", member, "password authentication failed", **own, sslmode="require")
+    yield _postgres("superuser", member, _NO_RULE, dbname="postgres", user="postgres", sslmode="require")
+    yield _postgres("replication", member, _NO_RULE, **_REPLICATION, sslmode="require")
 
 
 def _as_member(member: Host) -> Iterator[dict[str, Any]]:
-    yield _postgres(
-        "replication without a certificate", member, user="replicator", replication="true", sslmode="require"
-    )
-    yield _postgres(
-        "plain-text replication", member, user="replicator", replication="true", sslmode="disable"
-    )
+    without = "replication without a certificate"
+    yield _postgres(without, member, "valid client certificate", **_REPLICATION, sslmode="require")
+    yield _postgres("plain-text replication", member, _NO_RULE, **_REPLICATION, sslmode="disable")
     url = f"{member.address}:{PATRONI_PORT}"
-    yield {"id": f"plain-text REST of {member.name}", "kind": "http", "url": f"http://{url}/patroni"}
+    yield {
+        "id": f"plain-text REST of {member.name}",
+        "kind": "http",
+        "url": f"http://{url}/patroni",
+        "because": _CLOSED,
+    }
     # A reload changes nothing, should it ever be let through.
     order = {"kind": "https", "url": f"https://{url}/reload", "body": {}, "ca": expected.CA_CERTIFICATE}
-    yield {"id": f"REST order without a certificate to {member.name}", **order}
+    yield {"id": f"REST order without a certificate to {member.name}", **order, "because": "HTTP 403"}
     yield {
         "id": f"REST order without a password to {member.name}",
         **order,
         "certificate": expected.HOST_CERTIFICATE,
         "key": expected.HOST_KEY,
+        "because": "HTTP 401",
     }
 
 
 def _as_control(voter: Host) -> Iterator[dict[str, Any]]:
     url = f"{voter.address}:{ETCD_CLIENT_PORT}"
-    yield {"id": f"plain-text etcd on {voter.name}", "kind": "http", "url": f"http://{url}/health"}
     read = {"kind": "https", "url": f"https://{url}/v3/kv/range", "body": {"key": "AA==", "limit": 1}}
-    yield {"id": f"etcd without a certificate on {voter.name}", **read, "ca": expected.CA_CERTIFICATE}
+    yield {
+        "id": f"plain-text etcd on {voter.name}",
+        "kind": "http",
+        "url": f"http://{url}/health",
+        "because": _CLOSED,
+    }
+    yield {
+        "id": f"etcd without a certificate on {voter.name}",
+        **read,
+        "ca": expected.CA_CERTIFICATE,
+        "because": "certificate required|bad certificate",
+    }
     yield {
         "id": f"etcd without a user on {voter.name}",
         **read,
@@ -134,14 +156,16 @@ def _as_control(voter: Host) -> Iterator[dict[str, Any]]:
         "certificate": expected.HOST_CERTIFICATE,
         "key": expected.HOST_KEY,
         "refusals": ["user name is empty", "permission denied"],
+        "because": "user name is empty|permission denied",
     }
 
 
-def _postgres(what: str, member: Host, **parameters: str) -> dict[str, Any]:
+def _postgres(what: str, member: Host, because: str, **parameters: str) -> dict[str, Any]:
     target = {"hostaddr": str(member.address), "port": str(POSTGRES_PORT), "gssencmode": "disable"}
     return {
         "id": f"{what} to {member.name}",
         "kind": "postgres",
         "parameters": {**target, **parameters},
         "password": WRONG_PASSWORD,
+        "because": because,
     }

@@ -1,4 +1,4 @@
-"""What writers were told, against what is there: acknowledged rows lost (RPO), seconds without (RTO). Pure."""
+"""What writers were told, against what is there: rows lost (RPO), seconds without (RTO). Pure."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def parse(text: str) -> WorkloadLog:
 def judge(log: WorkloadLog, present: Iterable[Row]) -> WorkloadReport:
     """Compare what the writers were told with the rows that are there."""
     there = set(present)
-    acknowledged, rejected, unknown = (log.rows(outcome) for outcome in ("acknowledged", "rejected", "unknown"))
+    acknowledged, rejected, unknown = (
+        log.rows(outcome) for outcome in ("acknowledged", "rejected", "unknown")
+    )
     # A row sent just before the writer was stopped has no line at all: nobody was told anything of it.
     untold = there - acknowledged - rejected - unknown
     return WorkloadReport(

@@ -11,71 +11,30 @@ import os
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mirrorforce import estate_file, placement
 from mirrorforce.errors import ExitCode, MirrorforceError
-from mirrorforce.operations import status_report, verify_facts, verify_report
+from mirrorforce.operations import verify_facts, verify_report
+from mirrorforce.operations.checked import Checked, Found
 from mirrorforce.operations.verify_report import CheckResult
 from mirrorforce.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from mirrorforce.estate import Cell, Estate, Host
-    from mirrorforce.operations.verify_facts import Facts
 
 STARTED = pytest.StashKey[tuple[datetime, float]]()
 
 
-class Checked:
-    """The facts of hosts, for checks: a section that is missing fails the check that needs it."""
-
-    def __init__(self, estate: Estate, facts: Facts) -> None:
-        self.estate = estate
-        self.hosts = placement.hosts(estate)
-        self.facts = facts
-
-    def of(self, host: Host, section: str) -> Mapping[str, Any]:
-        """A section of a host's facts."""
-        probe = self.facts.probes[host.name]
-        if fault := probe.fault(section):
-            pytest.fail(f"{host.name} could not say ({section}): {fault}", pytrace=False)
-        return probe.section(section)
-
-    def members(self, cell: Cell) -> list[Host]:
-        """The member hosts of a cell."""
-        return [host for host in self.hosts if host.cell == cell.name]
-
-    def status(self) -> dict[str, Any]:
-        """The same facts as a status report: who leads, who streams, what DNS answers."""
-        return status_report.build(
-            self.estate,
-            self.hosts,
-            self.facts.probes,
-            environment=self.estate.name,
-            time="",
-            seconds=self.facts.answered - self.facts.asked,
-        )
-
-    def status_of(self, cell: Cell) -> dict[str, Any]:
-        """A cell's part of it."""
-        found: dict[str, Any] = next(one for one in self.status()["cells"] if one["name"] == cell.name)
-        return found
-
-    def primary(self, cell: Cell) -> str:
-        """The one host that leads the cell."""
-        claims: list[str] = self.status_of(cell)["claims"]
-        if len(claims) != 1:
-            pytest.fail(f"{len(claims)} members of {cell.name} say that they lead: {claims}", pytrace=False)
-        return claims[0]
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mirrorforce")
-    group.addoption("--report", type=Path, help="write the results there, as schemas/verify.schema.json has it")
+    group.addoption(
+        "--report", type=Path, help="write the results there, as schemas/verify.schema.json has it"
+    )
     group.addoption("--facts-to", type=Path, help="keep what hosts said in this file")
     group.addoption("--facts-from", type=Path, help="judge the facts in this file; ask no host")
 
@@ -124,7 +83,7 @@ def checked(estate: Estate, pytestconfig: pytest.Config) -> Checked:
 
 
 @pytest.fixture
-def found(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
+def found(record_property: Callable[[str, object], None]) -> Found:
     """Say in the report what a check found, also where it passes."""
     return lambda what: record_property("found", what)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -14,21 +14,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from mirrorforce import expected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mirrorforce.estate import Host
+    from mirrorforce.operations.checked import Checked, Found
 
 LEAST_DAYS_LEFT = 14
 
 
-def certificate_of(host: Host, checked: Any) -> x509.Certificate:
+def certificate_of(host: Host, checked: Checked) -> x509.Certificate:
     pem = checked.of(host, "certificates")["files"][expected.HOST_CERTIFICATE]
     if pem is None:
         pytest.fail(f"there is no {expected.HOST_CERTIFICATE}", pytrace=False)
     return x509.load_pem_x509_certificate(pem.encode("ascii"))
 
 
-def test_the_certificate_is_signed_by_the_estates_authority(any_host: Host, checked: Any) -> None:
+def test_the_certificate_is_signed_by_the_estates_authority(any_host: Host, checked: Checked) -> None:
     authority = x509.load_pem_x509_certificate(checked.facts.ca_certificate.encode("ascii"))
     trusted = checked.of(any_host, "certificates")["files"][expected.CA_CERTIFICATE] or ""
     assert trusted.strip() == checked.facts.ca_certificate.strip(), "the host trusts another authority"
@@ -38,11 +37,11 @@ def test_the_certificate_is_signed_by_the_estates_authority(any_host: Host, chec
         pytest.fail(f"the certificate was not signed by the estate's authority: {fault}", pytrace=False)
 
 
-def test_the_certificate_names_the_host(any_host: Host, checked: Any, found: Callable[[object], None]) -> None:
+def test_the_certificate_names_the_host(any_host: Host, checked: Checked, found: Found) -> None:
     certificate = certificate_of(any_host, checked)
     said = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     names = set(said.get_values_for_type(x509.DNSName))
-    addresses = {ip_address(address) for address in said.get_values_for_type(x509.IPAddress)}
+    addresses = {ip_address(str(address)) for address in said.get_values_for_type(x509.IPAddress)}
     missing = expected.certificate_names(checked.estate, any_host) - names
     assert not missing, f"names missing: {', '.join(sorted(missing))}"
     assert any_host.address in addresses, f"{any_host.address} is missing among {sorted(map(str, addresses))}"
@@ -54,7 +53,7 @@ def test_the_certificate_names_the_host(any_host: Host, checked: Any, found: Cal
     found(", ".join(sorted(names)))
 
 
-def test_the_certificate_lasts(any_host: Host, checked: Any, found: Callable[[object], None]) -> None:
+def test_the_certificate_lasts(any_host: Host, checked: Checked, found: Found) -> None:
     certificate = certificate_of(any_host, checked)
     asked = dt.datetime.fromtimestamp(checked.facts.asked, dt.UTC)
     left = certificate.not_valid_after_utc - asked
@@ -63,9 +62,7 @@ def test_the_certificate_lasts(any_host: Host, checked: Any, found: Callable[[ob
     found(f"{left.days} days left")
 
 
-def test_ports_show_the_hosts_own_certificate(
-    any_host: Host, checked: Any, found: Callable[[object], None]
-) -> None:
+def test_ports_show_the_hosts_own_certificate(any_host: Host, checked: Checked, found: Found) -> None:
     ports = expected.tls_ports(any_host)
     if not ports:
         pytest.skip("no port of this host speaks TLS")

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mirrorforce.estate import Host
+    from mirrorforce.operations.checked import Checked, Found
 
 
-def test_the_voter_is_healthy(control: Host, checked: Any, found: Callable[[object], None]) -> None:
+def test_the_voter_is_healthy(control: Host, checked: Checked, found: Found) -> None:
     checked.of(control, "etcd")
     member = next(one for one in checked.status()["etcd"]["members"] if one["host"] == control.name)
     assert member["healthy"], f"{control.name}: {member['reason']}"
     found(f"etcd {member['version']}, term {member['term']}")
 
 
-def test_the_voter_refuses_whoever_names_no_user(control: Host, checked: Any) -> None:
+def test_the_voter_refuses_whoever_names_no_user(control: Host, checked: Checked) -> None:
     answer = checked.of(control, "etcd")["range_without_user"]
     assert "user name is empty" in str(answer["body"]), f"a read without a user was answered: {answer}"
 
 
-def test_all_voters_agree_on_one_leader(checked: Any, found: Callable[[object], None]) -> None:
+def test_all_voters_agree_on_one_leader(checked: Checked, found: Found) -> None:
     voters = [host for host in checked.hosts if host.role == "control"]
     status = {host.name: checked.of(host, "etcd")["status"] for host in voters}
     leaders = {name: one.get("leader") for name, one in status.items()}
@@ -35,20 +34,21 @@ def test_all_voters_agree_on_one_leader(checked: Any, found: Callable[[object], 
     found(f"{leader} leads {len(voters)} voters")
 
 
-def test_no_alarm_stands(control: Host, checked: Any) -> None:
+def test_no_alarm_stands(control: Host, checked: Checked) -> None:
     errors = checked.of(control, "etcd")["status"].get("errors", [])
     assert not errors, f"alarms: {errors}"
 
 
-def test_the_leader_is_away_from_primaries(checked: Any, found: Callable[[object], None]) -> None:
+def test_the_leader_is_away_from_primaries(checked: Checked, found: Found) -> None:
     report = checked.status()
-    sites = {host.name: host.site for host in checked.hosts}
-    of_primaries = {sites[checked.primary(cell)] for cell in checked.estate.cells}
+    of_primaries = {checked.primary(cell).site for cell in checked.estate.cells}
     away = {site.name for site in checked.estate.mirrored_sites} - of_primaries
     leader = report["etcd"]["leader"]
     assert leader is not None, "no voter says that it leads"
     if away:
-        assert leader["site"] in away, f"etcd is led from {leader['site']}; {', '.join(sorted(away))} would be better"
+        assert leader["site"] in away, (
+            f"etcd is led from {leader['site']}; {', '.join(sorted(away))} would be better"
+        )
         found(f"led from {leader['site']}, primaries are in {', '.join(sorted(of_primaries))}")
     else:
         found(f"led from {leader['site']}; every site has a primary")

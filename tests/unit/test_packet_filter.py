@@ -22,7 +22,9 @@ def saddr(*sources: object) -> dict[str, Any]:
 
 
 def match(protocol: str, field: str, value: object) -> dict[str, Any]:
-    return {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": value}}
+    return {
+        "match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": value}
+    }
 
 
 def rule(*expressions: object, chain: str = "input") -> dict[str, Any]:

@@ -24,7 +24,12 @@ Facts = dict[str, dict[str, Any]]
 
 
 def control(name: str, leader: str = "legacy-control") -> dict[str, Any]:
-    status = {"header": {"member_id": MEMBER_IDS[name]}, "leader": MEMBER_IDS[leader], "raftTerm": "4", "version": "3.5.16"}
+    status = {
+        "header": {"member_id": MEMBER_IDS[name]},
+        "leader": MEMBER_IDS[leader],
+        "raftTerm": "4",
+        "version": "3.5.16",
+    }
     return {"etcd": {"health": {"health": "true"}, "status": status}, "dns": answers(PRIMARIES)}
 
 
@@ -32,7 +37,12 @@ def answers(primaries: dict[str, str]) -> dict[str, Any]:
     standbys = {"na1": "legacy-na1", "na2": "legacy-na2"}
     return {
         "answers": [
-            {"name": f"{cell}{ending}.lab.test", "addresses": [str(BY_NAME[host].address)], "ttl": 1, "rcode": "NOERROR"}
+            {
+                "name": f"{cell}{ending}.lab.test",
+                "addresses": [str(BY_NAME[host].address)],
+                "ttl": 1,
+                "rcode": "NOERROR",
+            }
             for ending, pointed in (("", primaries), ("-ro", standbys))
             for cell, host in pointed.items()
         ]
@@ -92,7 +102,11 @@ def test_a_healthy_estate_has_no_problems() -> None:
 
 def test_members_say_how_far_behind_they_are_and_whether_they_count() -> None:
     members = {member["host"]: member for member in report(healthy())["cells"][0]["members"]}
-    assert (members["east-na1"]["role"], members["east-na1"]["sync"], members["east-na1"]["lag_bytes"]) == ("primary", None, 0)
+    assert (members["east-na1"]["role"], members["east-na1"]["sync"], members["east-na1"]["lag_bytes"]) == (
+        "primary",
+        None,
+        0,
+    )
     assert (members["west-na1"]["sync"], members["west-na1"]["lag_bytes"]) == ("quorum", 128)
 
 
@@ -105,7 +119,12 @@ def test_a_dead_site_is_said_once_and_its_cell_is_seen_where_it_went() -> None:
     for name in ("west-control", "legacy-control", "dev-app"):
         facts[name]["dns"] = moved
     built = report(facts, dead)
-    assert {site["name"]: site["up"] for site in built["sites"]} == {"east": False, "west": True, "legacy": True, "dev": True}
+    assert {site["name"]: site["up"] for site in built["sites"]} == {
+        "east": False,
+        "west": True,
+        "legacy": True,
+        "dev": True,
+    }
     assert built["cells"][0]["primary"] == {"host": "west-na1", "site": "west"}
     assert built["cells"][0]["members"][0]["state"] == "no answer"
     assert built["problems"] == [
@@ -209,5 +228,3 @@ def test_whoever_is_dead_the_report_is_valid_and_names_them(dead: set[str], reas
     assert built["as_declared"] == (not dead)
     for site in built["sites"]:
         assert site["up"] == any(host["answers"] for host in site["hosts"])
-
-

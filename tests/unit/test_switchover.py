@@ -22,9 +22,10 @@ def answer(host: str, *hosts: str, error: str | None = None) -> dict[str, Any]:
 def cell(*members: dict[str, Any], primary: str | None = "east-na1") -> dict[str, Any]:
     place = None if primary is None else {"host": primary, "site": primary.partition("-")[0]}
     servers = [answer("east-control", "east-na1"), answer("west-control", "east-na1")]
+    usual = [member("east-na1", "primary", None), member("west-na1"), member("legacy-na1")]
     return {
         "name": "na1", "primary": place, "synchronous_copies": 1, "dns": {"servers": servers},
-        "members": list(members) or [member("east-na1", "primary", None), member("west-na1"), member("legacy-na1")],
+        "members": list(members) or usual,
     }  # fmt: skip
 
 
@@ -42,7 +43,13 @@ def test_of_two_standbys_in_a_site_the_one_that_is_less_behind_is_to_lead() -> N
 
 
 @pytest.mark.parametrize(
-    "unfit", [{"state": "in archive recovery"}, {"sync": "async"}, {"sync": None}, {"state": "no answer", "role": "unknown"}]
+    "unfit",
+    [
+        {"state": "in archive recovery"},
+        {"sync": "async"},
+        {"sync": None},
+        {"state": "no answer", "role": "unknown"},
+    ],
 )
 def test_an_unfit_standby_is_refused_with_what_is_wrong(unfit: dict[str, Any]) -> None:
     members = [member("east-na1", "primary", None), {**member("west-na1"), **unfit}]
@@ -60,7 +67,9 @@ def test_stages_are_reached_one_by_one() -> None:
     west = member("west-na1", "primary", None)
     alone = cell(west, member("east-na1", state="stopped", sync=None), primary="west-na1")
     assert stages_reached(alone, "west-na1") == []
-    streaming = cell(west, member("east-na1", state="starting", sync=None), member("legacy-na1"), primary="west-na1")
+    streaming = cell(
+        west, member("east-na1", state="starting", sync=None), member("legacy-na1"), primary="west-na1"
+    )
     assert stages_reached(streaming, "west-na1") == ["writable"]
     streaming["dns"]["servers"] = [answer("east-control", "west-na1"), answer("west-control", "west-na1")]
     assert stages_reached(streaming, "west-na1") == ["writable", "followed"]

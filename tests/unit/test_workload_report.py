@@ -71,7 +71,13 @@ def test_servers_are_named_once_in_order() -> None:
 
 @pytest.mark.parametrize(
     ("sqlstate", "outcome"),
-    [("25006", "rejected"), ("57P03", "rejected"), ("57P01", "unknown"), ("40001", "unknown"), (None, "unknown")],
+    [
+        ("25006", "rejected"),
+        ("57P03", "rejected"),
+        ("57P01", "unknown"),
+        ("40001", "unknown"),
+        (None, "unknown"),
+    ],
 )
 def test_only_an_error_that_excludes_a_commit_rejects_a_row(sqlstate: str | None, outcome: str) -> None:
     assert outcome_of(sqlstate) == outcome
