@@ -1,0 +1,114 @@
+"""Variables of the roles `failover_dns`, `resolver` and `application`. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrorforce.estate import ETCD_CLIENT_PORT
+from mirrorforce.etcd_variables import WATCHER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrorforce.estate import Cell, Estate, Host, Site
+    from mirrorforce.secrets import EstateSecrets
+
+Variables = dict[str, object]
+
+
+def failover_dns(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
+    """The role's variables for one control host."""
+    return {
+        "failover_dns_domain": estate.domain,
+        "failover_dns_address": str(host.address),
+        "failover_dns_servers": [
+            {"name": f"ns-{each.site}", "address": str(each.address)} for each in _control(hosts)
+        ],
+        "failover_dns_cells": [_cell(estate, hosts, cell) for cell in estate.cells],
+        "failover_dns_voters": _voters(estate, hosts, host),
+        "failover_dns_etcd_user": WATCHER,
+        "failover_dns_etcd_password": secrets.etcd_watcher_password,
+    }
+
+
+def resolver(estate: Estate, hosts: Sequence[Host], host: Host) -> Variables:
+    """The role's variables for one application host."""
+    servers = sorted(_control(hosts), key=lambda each: estate.round_trip_ms(host.site, each.site))
+    return {
+        "resolver_domain": estate.domain,
+        "resolver_servers": [str(each.address) for each in servers],
+    }
+
+
+def application(estate: Estate, secrets: EstateSecrets) -> Variables:
+    """The role's variables for any application host."""
+    services = [service for cell in estate.cells for service in _services(estate, cell)]
+    passwords = {
+        name: password
+        for cell in estate.cells
+        for name, password in (
+            (cell.name, secrets.cells[cell.name].application_password),
+            (f"{cell.name}-ro", secrets.cells[cell.name].reader_password),
+        )
+    }
+    return {"application_services": services, "application_passwords": passwords}
+
+
+def _control(hosts: Sequence[Host]) -> list[Host]:
+    return [each for each in hosts if each.role == "control"]
+
+
+def _members(hosts: Sequence[Host], cell: Cell) -> list[Host]:
+    return [each for each in hosts if each.cell == cell.name]
+
+
+def _cell(estate: Estate, hosts: Sequence[Host], cell: Cell) -> dict[str, object]:
+    """The cell's members, the preferred site's first, and their order of nearness for clients of each site."""
+    members = sorted(_members(hosts, cell), key=lambda each: each.site != cell.preferred_site)
+    return {
+        "name": cell.name,
+        "members": [{"name": each.name, "site": each.site, "address": str(each.address)} for each in members],
+        "nearest": [
+            {"clients": str(site.cidr), "members": nearest_first(estate, members, site)}
+            for site in estate.sites
+        ],
+    }
+
+
+def nearest_first(estate: Estate, members: Sequence[Host], site: Site) -> list[str]:
+    """The members' names, those with the shortest round trip to `site` first; of equals, in their order."""
+    return [
+        each.name for each in sorted(members, key=lambda each: estate.round_trip_ms(site.name, each.site))
+    ]
+
+
+def _voters(estate: Estate, hosts: Sequence[Host], host: Host) -> list[dict[str, object]]:
+    """Etcd's members as the host on `host` asks them: its own first, then the nearest."""
+    ordered = sorted(
+        _control(hosts), key=lambda each: (each != host, estate.round_trip_ms(host.site, each.site))
+    )
+    return [
+        {
+            "url": f"https://{each.address}:{ETCD_CLIENT_PORT}",
+            "site": each.site,
+            "round_trips_ms": {
+                site.name: estate.round_trip_ms(each.site, site.name) for site in estate.mirrored_sites
+            },
+        }
+        for each in ordered
+    ]
+
+
+def _services(estate: Estate, cell: Cell) -> list[dict[str, object]]:
+    """The libpq services of a cell: writes go to the primary, reads to the nearest standby."""
+    names = ((cell.name, "application", True), (f"{cell.name}-ro", "reader", False))
+    return [
+        {
+            "name": name,
+            "host": f"{name}.{estate.domain}",
+            "database": cell.database,
+            "user": user,
+            "primary": primary,
+        }
+        for name, user, primary in names
+    ]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mirrorforce import dns_variables, estate_file, placement, secrets
+
+if TYPE_CHECKING:
+    from mirrorforce.estate import Estate, Host
+
+ESTATE = Path(__file__).parents[2] / "stacks" / "lab.yaml"
+
+
+@pytest.fixture(scope="module")
+def estate() -> Estate:
+    return estate_file.load(ESTATE)
+
+
+@pytest.fixture(scope="module")
+def known(estate: Estate) -> secrets.EstateSecrets:
+    return secrets.generate(estate)
+
+
+def host(estate: Estate, name: str) -> Host:
+    return {each.name: each for each in placement.hosts(estate)}[name]
+
+
+def test_clients_read_from_their_own_site_then_from_the_nearest(estate: Estate) -> None:
+    members = placement.members_of_cell(estate, estate.cell("na1"))
+    west, dev = estate.site("west"), estate.site("dev")
+    assert dns_variables.nearest_first(estate, members, west) == ["west-na1", "legacy-na1", "east-na1"]
+    assert dns_variables.nearest_first(estate, members, dev)[0] == "west-na1"
+
+
+def test_every_site_is_a_net_of_every_cell(estate: Estate, known: secrets.EstateSecrets) -> None:
+    hosts = placement.hosts(estate)
+    found = dns_variables.failover_dns(estate, hosts, host(estate, "west-control"), known)
+    cells = json.loads(json.dumps(found["failover_dns_cells"]))
+    assert [cell["name"] for cell in cells] == ["na1", "na2"]
+    for cell in cells:
+        assert [near["clients"] for near in cell["nearest"]] == [str(site.cidr) for site in estate.sites]
+        names = {member["name"] for member in cell["members"]}
+        assert all(set(near["members"]) == names for near in cell["nearest"])
+        assert cell["members"][0]["site"] == estate.cell(cell["name"]).preferred_site
+
+
+def test_a_control_host_asks_its_own_voter_first(estate: Estate, known: secrets.EstateSecrets) -> None:
+    hosts = placement.hosts(estate)
+    found = dns_variables.failover_dns(estate, hosts, host(estate, "west-control"), known)
+    voters = json.loads(json.dumps(found["failover_dns_voters"]))
+    assert [voter["site"] for voter in voters] == ["west", "legacy", "east"]
+    assert voters[0]["url"] == f"https://{host(estate, 'west-control').address}:2379"
+
+
+def test_an_application_host_asks_the_nearest_server_first(estate: Estate) -> None:
+    hosts = placement.hosts(estate)
+    found = dns_variables.resolver(estate, hosts, host(estate, "legacy-app"))
+    expected = [str(host(estate, f"{site}-control").address) for site in ("legacy", "west", "east")]
+    assert found["resolver_servers"] == expected
+
+
+def test_each_service_has_a_password_of_its_own(estate: Estate, known: secrets.EstateSecrets) -> None:
+    found = json.loads(json.dumps(dns_variables.application(estate, known)))
+    names = [service["name"] for service in found["application_services"]]
+    assert names == ["na1", "na1-ro", "na2", "na2-ro"]
+    assert sorted(found["application_passwords"]) == sorted(names)
+    assert len(set(found["application_passwords"].values())) == len(names)
+    assert [one["user"] for one in found["application_services"]] == ["application", "reader"] * 2
