@@ -57,8 +57,8 @@ def test_a_control_host_asks_its_own_voter_first(estate: Estate, known: secrets.
 
 def test_an_application_host_asks_the_nearest_server_first(estate: Estate) -> None:
     hosts = placement.hosts(estate)
-    found = dns_variables.resolver(estate, hosts, host(estate, "legacy-app"))
-    expected = [str(host(estate, f"{site}-control").address) for site in ("legacy", "west", "east")]
+    found = dns_variables.resolver(estate, hosts, host(estate, "dev-app"))
+    expected = [str(host(estate, f"{site}-control").address) for site in ("west", "legacy", "east")]
     assert found["resolver_servers"] == expected
 
 

@@ -59,7 +59,7 @@ umount "$tree/var/cache/apt/archives" "$tree/proc"
 rm -f "$tree/usr/sbin/policy-rc.d" "$tree/etc/dpkg/dpkg.cfg.d/build" "$tree"/etc/ssh/ssh_host_*_key* \
   "$tree"/var/lib/dpkg/*-old "$tree"/var/cache/debconf/*-old "$tree"/etc/*- "$tree/var/lib/systemd/random-seed" \
   "$tree/var/cache/ldconfig/aux-cache" "$tree"/var/cache/apt/*.bin "$tree/etc/hostname" "$tree/etc/apt/apt.conf"
-rm -rf "$tree"/var/lib/apt/lists/* "$tree"/usr/share/man/* "$tree"/usr/share/info/* "$tree"/usr/share/locale/* \
+rm -rf "$tree"/var/cache/apt/archives/* "$tree"/var/lib/apt/lists/* "$tree"/usr/share/man/* "$tree"/usr/share/info/* "$tree"/usr/share/locale/* \
   "$tree"/usr/share/doc/* "$tree"/usr/share/lintian/* "$tree"/tmp/* "$tree"/var/tmp/*
 find "$tree/var/log" -type f -delete
 # Hosts reach no mirror and no name server of the machine that built the image.
