@@ -63,7 +63,7 @@ def _members(hosts: Sequence[Host], cell: Cell) -> list[Host]:
 
 
 def _cell(estate: Estate, hosts: Sequence[Host], cell: Cell) -> dict[str, object]:
-    """The cell's members, the preferred site's first, and their order of nearness for clients of each site."""
+    """The cell's members, the preferred site first, and how near they are to each site."""
     members = sorted(_members(hosts, cell), key=lambda each: each.site != cell.preferred_site)
     return {
         "name": cell.name,

@@ -77,8 +77,8 @@ _UNITS: Mapping[Role, tuple[Unit, ...]] = {
     "control": (
         Unit("etcd.service"),
         Unit("gdnsd.service"),
-        Unit("mirrorforce-leader-watcher.service"),
-        Unit("mirrorforce-etcd-leader-mover.timer"),
+        Unit("leader_watcher.service"),
+        Unit("etcd_leader_mover.timer"),
     ),
     "database": (Unit("patroni.service"),),
     "application": (Unit("unbound.service"),),
@@ -123,13 +123,13 @@ def listening(found: Iterable[Mapping[str, Any]]) -> frozenset[Socket]:
 _KEY_OWNERS: Mapping[Role, str] = {"control": "etcd", "database": "postgres", "application": "root"}
 
 _SECRETS: Mapping[Role, tuple[SecretFile, ...]] = {
-    "control": (),
+    "control": (SecretFile("/etc/mirrorforce/etcd_watcher_password", ("root",)),),
     "database": (
         SecretFile("/etc/patroni/config.yml", ("postgres",)),
         SecretFile("/run/postgresql/patroni.pgpass", ("postgres",)),
         SecretFile("/srv/postgres/data/17", ("postgres",), 0o700),
     ),
-    "application": (),
+    "application": (SecretFile("/home/app/.pgpass", ("app",)),),
 }
 
 

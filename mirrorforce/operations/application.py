@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mirrorforce.remote import Result
     from mirrorforce.workspace import Workspace
 
-USER = "application"
+USER = "app"
 PGBENCH = "/usr/lib/postgresql/17/bin/pgbench"
 _PYTHON_PATH = "PYTHONPATH=/usr/local/lib/mirrorforce"
 

@@ -17,9 +17,26 @@ options:
     choices: [join, users]
     required: true
   access:
-    description: I(ca), I(certificate), I(key), I(root_password).
+    description: How etcd is reached, and as whom.
     type: dict
     required: true
+    suboptions:
+      ca:
+        description: The authority's certificate.
+        type: path
+        required: true
+      certificate:
+        description: The host's certificate.
+        type: path
+        required: true
+      key:
+        description: The host's key.
+        type: path
+        required: true
+      root_password:
+        description: The password of root.
+        type: str
+        required: true
   voters:
     description: Addresses by name.
     type: dict
@@ -32,10 +49,28 @@ options:
     description: The data folder, for phase V(join).
     type: path
   users:
-    description: Entries with I(name), I(password), I(prefix), I(access).
+    description: Users beside root; others are deleted.
     type: list
     elements: dict
     default: []
+    suboptions:
+      name:
+        description: Name of the user, and of its role.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
+      prefix:
+        description: The keys it may use begin so.
+        type: str
+        required: true
+      access:
+        description: What it may do with them.
+        type: str
+        choices: [READ, READWRITE]
+        required: true
   wait_seconds:
     description: How long the cluster may take to answer.
     type: int
@@ -229,11 +264,30 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "phase": {"type": "str", "choices": ["join", "users"], "required": True},
-            "access": {"type": "dict", "required": True, "no_log": True},
+            "access": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "ca": {"type": "path", "required": True},
+                    "certificate": {"type": "path", "required": True},
+                    "key": {"type": "path", "required": True, "no_log": False},
+                    "root_password": {"type": "str", "required": True, "no_log": True},
+                },
+            },
             "voters": {"type": "dict", "required": True},
             "voter": {"type": "str", "required": True},
             "data": {"type": "path"},
-            "users": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "users": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                    "prefix": {"type": "str", "required": True},
+                    "access": {"type": "str", "choices": ["READ", "READWRITE"], "required": True},
+                },
+            },
             "wait_seconds": {"type": "int", "default": 60},
         },
         supports_check_mode=True,

@@ -13,9 +13,30 @@ description:
   - Passwords reach the server as SCRAM verifiers only. Parameters that wait for a restart are warned of.
 options:
   rest:
-    description: The member's REST API, I(url), I(ca), I(certificate), I(key), I(password).
+    description: The member's REST API.
     type: dict
     required: true
+    suboptions:
+      url:
+        description: Where it listens.
+        type: str
+        required: true
+      ca:
+        description: The authority's certificate.
+        type: path
+        required: true
+      certificate:
+        description: The host's certificate.
+        type: path
+        required: true
+      key:
+        description: The host's key.
+        type: path
+        required: true
+      password:
+        description: The password of the unsafe calls.
+        type: str
+        required: true
   wait_for:
     description: What to wait for.
     type: str
@@ -29,10 +50,23 @@ options:
     description: Dynamic configuration; keys that are not named keep their values, parameters that are not named go.
     type: dict
   roles:
-    description: Entries with I(name), I(password), I(owns_database).
+    description: Roles of applications.
     type: list
     elements: dict
     default: []
+    suboptions:
+      name:
+        description: The role's name.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
+        required: true
+      owns_database:
+        description: Whether it owns the database; else it reads.
+        type: bool
+        required: true
   database:
     description: The application database.
     type: str
@@ -233,11 +267,30 @@ def main():
     """Wait, then converge where this member is the primary."""
     module = AnsibleModule(
         argument_spec={
-            "rest": {"type": "dict", "required": True},
+            "rest": {
+                "type": "dict",
+                "required": True,
+                "options": {
+                    "url": {"type": "str", "required": True},
+                    "ca": {"type": "path", "required": True},
+                    "certificate": {"type": "path", "required": True},
+                    "key": {"type": "path", "required": True, "no_log": False},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                },
+            },
             "wait_for": {"type": "str", "choices": ["member", "primary"], "default": "member"},
             "wait_seconds": {"type": "int", "default": 180},
             "configuration": {"type": "dict"},
-            "roles": {"type": "list", "elements": "dict", "default": [], "no_log": True},
+            "roles": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
+                    "owns_database": {"type": "bool", "required": True},
+                },
+            },
             "database": {"type": "str"},
         },
         supports_check_mode=True,
