@@ -1,0 +1,94 @@
+# Set-up and the verbs that a newcomer needs; everything else is `mirrorforce --help`.
+# What is done once leaves a stamp in .venv, so that a second run takes no time.
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup engine image up demo check test lint types down distclean lock
+
+ENV ?= lab
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The lab makes namespaces and mounts, so it and its caches belong to root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# sudo resets the environment; these are taken along.
+KEPT := PATH MIRRORFORCE_HOME MIRRORFORCE_CACHE MIRRORFORCE_PULUMI_SOURCE
+AS_ROOT = $(if $(SUDO),$(SUDO) env $(foreach name,$(KEPT),$(if $($(name)),$(name)='$($(name))')))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.system engine ## system packages, virtual environment from the lock file, Pulumi engine
+
+image: setup ## the image of lab hosts, once per list of packages
+	@$(AS_ROOT) $(BIN)/python -c 'from mirrorforce.lab import image, packages; \
+		print(image.ensure(packages.declared(), lambda text: print("image ", text, flush=True)))'
+
+up: setup ## set up everything and stand the estate up (ENV=lab), or bring it back to what its file says
+	@$(BIN)/mirrorforce up $(ENV)
+
+demo: setup ## show a failover: load, the loss of a coast, what was kept
+	@$(BIN)/mirrorforce demo $(ENV)
+
+check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
+	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
+
+test: setup $(VENV)/.dev lint types ## everything, the lab end to end included, on an estate of its own
+	@$(BIN)/ansible-lint --offline
+	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+down: $(VENV)/.run ## take the estate down whole (ENV=lab); the named caches stay
+	@$(BIN)/mirrorforce down $(ENV)
+
+distclean: ## remove the caches (engine, image, Go) and the virtual environment; not an estate that is up
+	@$(if $(wildcard $(VENV)/.run),$(AS_ROOT) $(BIN)/python -m toolchain.remove_caches)
+	@$(SUDO) rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
+	@$(SUDO) find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+engine: $(VENV)/.run
+	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_engine
+
+lock: $(VENV)/.dev ## pin every package below those of pyproject.toml, with hashes (needs uv)
+	uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.txt
+	uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group build --group dev \
+		-c requirements.txt -o requirements-dev.txt
+
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
+
+# Debian packages: only those whose tools are missing are installed.
+$(VENV)/.system: mirrorforce/lab/requirements.py | $(VENV)/.run
+	@missing=$$($(BIN)/python -c 'from mirrorforce.lab import requirements as r; print(*r.missing_packages())') \
+	&& if [ -n "$$missing" ]; then \
+		echo "system packages: $$missing"; \
+		$(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+	@touch $@
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "packages that run: requirements.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/.run
+	@echo "packages that check: requirements-dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		  echo "  next: make PYTHON=/path/to/a/newer/python3 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -q -y --no-install-recommends python3-venv; }
+	@$(PYTHON) -m venv $(VENV)
