@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import etcd_variables, flows, postgres_variables
+from mirrorforce import dns_variables, etcd_variables, flows, postgres_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +26,11 @@ def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateS
     """The variables of all roles that `host` has."""
     shared = _base(estate, hosts, host, secrets) | _pki(estate, host, secrets)
     if host.role == "control":
-        return shared | etcd_variables.variables(estate, hosts, host, secrets)
+        etcd = etcd_variables.variables(estate, hosts, host, secrets)
+        return shared | etcd | dns_variables.failover_dns(estate, hosts, host, secrets)
     if host.role == "database":
         return shared | postgres_variables.variables(estate, hosts, host, secrets)
-    return shared
+    return shared | dns_variables.resolver(estate, hosts, host) | dns_variables.application(estate, secrets)
 
 
 def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
