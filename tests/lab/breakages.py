@@ -106,6 +106,10 @@ def breakage(name: str, change: Change, *found_by: str) -> Breakage:
 BREAKAGES = (
     breakage("another socket", another_socket, "test_exactly_the_declared_sockets_listen[east-na1]"),
     breakage(
+        "a rule that accepts all",
+        accept_all,
+        "test_the_packet_filter_is_the_table_of_flows[west-control]",
+    ),
         "a rule that accepts all", accept_all, "test_the_packet_filter_is_the_table_of_flows[west-control]"
     ),
     breakage("a stopped service", stopped_service, "test_units_are_active_and_start_at_boot[legacy-control]"),
