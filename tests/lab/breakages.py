@@ -110,8 +110,6 @@ BREAKAGES = (
         accept_all,
         "test_the_packet_filter_is_the_table_of_flows[west-control]",
     ),
-        "a rule that accepts all", accept_all, "test_the_packet_filter_is_the_table_of_flows[west-control]"
-    ),
     breakage("a stopped service", stopped_service, "test_units_are_active_and_start_at_boot[legacy-control]"),
     breakage("a readable key", readable_key, "test_secrets_are_for_their_owners_alone[east-na1]"),
     breakage(
