@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-import sys
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +13,7 @@ from mirrorforce.errors import BadInputError
 from mirrorforce.lab import disks, hosts, image_uses, links, loops, namespaces, networks
 from mirrorforce.lab import estate as lab
 from mirrorforce.lab.wire import Condition
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_lab import SmallLab, prepare
+from tests.lab.small_lab import SmallLab, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +40,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallLab]:
 
 
 def measured(small: SmallLab, a: str, b: str) -> float:
-    return statistics.median(small.round_trips(small.host(a), small.host(b).address))
+    times = small.round_trips(small.host(a), small.host(b).address)
+    assert times, f"nothing came back from {b} to {a}"
+    return median(times)
 
 
 def test_a_host_is_a_whole_system_that_knows_its_name(small: SmallLab) -> None:

@@ -16,9 +16,7 @@ from mirrorforce.errors import MirrorforceError
 from mirrorforce.lab import cgroups, disks, hosts, links, loops, namespaces, networks
 from mirrorforce.lab import estate as lab
 from mirrorforce.workspace import Workspace
-
-sys.path.insert(0, str(Path(__file__).parent))
-from small_lab import SmallLab, prepare
+from tests.lab.small_lab import SmallLab, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,11 +141,13 @@ def test_killed_switches_are_seen_and_the_link_is_laid_anew(small: SmallLab) -> 
 def test_an_address_changed_by_hand_is_seen_and_put_back(small: SmallLab) -> None:
     standing(small)
     spec = small.host("west")
-    small.ssh(
-        spec,
-        "sudo ip address add 198.18.112.99/24 dev host0; sudo ip address delete 198.18.112.10/24 dev host0",
-    )
-    state = hosts.observe(ESTATE, spec.name)
+    change = "sleep 0.5; ip address flush dev host0; ip address add 198.18.112.99/24 dev host0"
+    small.said(spec, f"sudo systemd-run --quiet sh -c '{change}'")
+    deadline = time.monotonic() + 30
+    while (state := hosts.observe(ESTATE, spec.name)) and time.monotonic() < deadline:
+        if state.spec.address == "198.18.112.99":
+            break
+        time.sleep(0.1)
     assert state
     assert state.spec.address == "198.18.112.99"
     assert hosts.ensure(spec).spec.address == spec.address
