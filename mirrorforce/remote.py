@@ -21,6 +21,7 @@ from mirrorforce.errors import MirrorforceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from mirrorforce.workspace import Workspace
 
@@ -62,6 +63,22 @@ class Result:
         return lines[-1] if lines else f"exit status {self.rc}"
 
 
+def known_hosts(ws: Workspace) -> set[str]:
+    """The hosts that the generated ssh_config leads to. Raises MirrorforceError where there is none."""
+    lines = _config(ws).read_text(encoding="utf-8").splitlines()
+    names = (line.split()[1] for line in lines if line.startswith("Host "))
+    return {name for name in names if name != "*"}
+
+
+def _config(ws: Workspace) -> Path:
+    if not ws.ssh_config.exists():
+        raise MirrorforceError(
+            f"environment '{ws.env}' has no ssh_config ({ws.ssh_config}): its hosts do not exist yet",
+            f"mirrorforce up {ws.env}",
+        )
+    return ws.ssh_config
+
+
 def arguments(
     ws: Workspace, host: str, command: Sequence[str] | str | None = None, *, terminal: bool = False
 ) -> list[str]:
@@ -70,12 +87,7 @@ def arguments(
     A sequence is quoted for the remote shell, a string is handed to it as it is. `terminal` asks
     for a pseudo-terminal (interactive psql). Raises MirrorforceError where no ssh_config exists.
     """
-    if not ws.ssh_config.exists():
-        raise MirrorforceError(
-            f"environment '{ws.env}' has no ssh_config ({ws.ssh_config}): its hosts do not exist yet",
-            f"mirrorforce up {ws.env}",
-        )
-    line = ["ssh", "-F", str(ws.ssh_config)]
+    line = ["ssh", "-F", str(_config(ws))]
     if terminal:
         line.append("-tt")
     line.append(host)

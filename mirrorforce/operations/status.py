@@ -10,15 +10,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import placement
+from mirrorforce import placement, remote
 from mirrorforce.operations import probing, requests, status_report
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from mirrorforce.inventory import Inventory
-
     from mirrorforce.estate import Estate
+    from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
 ANSWER_WITHIN = 2.5
@@ -28,18 +27,20 @@ ANSWER_WITHIN = 2.5
 def collect(
     ws: Workspace,
     estate: Estate,
-    inventory: Inventory,
+    inventory: Inventory | None = None,
     *,
     only: Collection[str] | None = None,
     timeout: float = ANSWER_WITHIN,
 ) -> dict[str, Any]:
     """The status report, valid against schemas/status.schema.json; about `timeout` seconds at most.
 
-    `only` asks these hosts and leaves the others out of the report (of which `problems` then knows
-    no more than was asked).
+    Hosts that are not in the inventory are named as such; without one, those that the generated
+    ssh_config leaves out are: reading the stacks' outputs takes longer than asking the hosts. `only` asks
+    these hosts and leaves the others out of the report (of which `problems` then knows no more than was
+    asked). MirrorforceError where the environment is not up.
     """
     hosts = placement.hosts(estate)
-    known = {host.name for host in inventory.hosts}
+    known = {host.name for host in inventory.hosts} if inventory else remote.known_hosts(ws)
     asked = [host for host in hosts if host.name in known and (only is None or host.name in only)]
     moment, started = datetime.now(UTC), time.monotonic()
     probes = probing.ask(
