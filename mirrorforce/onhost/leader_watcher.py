@@ -133,7 +133,16 @@ def put_back(config: Config) -> None:
 
 
 def main() -> None:
-    """Do one of the module's verbs."""
+    """Do one of the module's verbs; what a tool refuses ends it with that tool's words."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        carry_out(arguments())
+    except CommandError as fault:
+        raise SystemExit(str(fault)) from None
+
+
+def arguments() -> argparse.Namespace:
+    """The verb and what it wants."""
     parser = argparse.ArgumentParser(prog="leader_watcher")
     verbs = parser.add_subparsers(dest="verb", required=True)
     for verb in ("run", "fill", "put-back"):
@@ -142,17 +151,20 @@ def main() -> None:
     check_zone = verbs.add_parser("check-zone")
     check_zone.add_argument("file", type=Path)
     check_zone.add_argument("name")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if arguments.verb == "check-config":
-        record_files.check_config(arguments.file)
+    return parser.parse_args()
+
+
+def carry_out(given: argparse.Namespace) -> None:
+    """Do the verb."""
+    if given.verb == "check-config":
+        record_files.check_config(given.file)
         return
     config = load(CONFIG)
-    if arguments.verb == "check-zone":
-        record_files.check_zone(arguments.file, arguments.name, config.records, config.cells)
-    elif arguments.verb == "fill":
+    if given.verb == "check-zone":
+        record_files.check_zone(given.file, given.name, config.records, config.cells)
+    elif given.verb == "fill":
         RecordFiles(config.records).fill(config.cells)
-    elif arguments.verb == "put-back":
+    elif given.verb == "put-back":
         put_back(config)
     else:
         Watcher(config).run()

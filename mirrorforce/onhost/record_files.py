@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrorforce.onhost.commands import output_of
+from mirrorforce.onhost.commands import CommandError, output_of
 from mirrorforce.onhost.primary_record import record_in, zone_line
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 GDNSD_CONFIG = Path("/etc/gdnsd/config")
 _RELOAD_LIMIT_S = 5.0
+_CHECK_LIMIT_S = 20.0
 
 
 class RecordFiles:
@@ -78,4 +80,13 @@ def check_zone(zone: Path, name: str, folder: Path, cells: Iterable[str]) -> Non
 
 def _check(scratch: Path, config: Path) -> None:
     shutil.copyfile(config, scratch / "config")
-    output_of(["gdnsd", "-c", str(scratch), "checkconf"])
+    done = subprocess.run(
+        ["gdnsd", "-c", str(scratch), "checkconf"],
+        capture_output=True,
+        text=True,
+        timeout=_CHECK_LIMIT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        # All it says: the reason stands above the last line.
+        raise CommandError(done.stderr.strip())
