@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 QUIET_OPERATIONS = frozenset({"same", "read", "refresh"})
 """Operations that change nothing."""
 
-_NOISE = ("Exception calling application: ",)
+_NOISE = "Exception calling application: "
+_REPEATS = (
+    "update failed",
+    "preview failed",
+    "resource refresh failed",
+    "an unhandled error occurred: the program ended early",
+    "an unhandled error occurred: Program exited with non-zero exit code",
+)
+"""How errors begin that say no more than the one before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +79,9 @@ class Account:
     def _take_diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") != "error":
             return
-        text = str(diagnostic.get("message", "")).strip()
-        for noise in _NOISE:
-            text = text.removeprefix(noise)
+        text = str(diagnostic.get("message", "")).strip().removeprefix(_NOISE)
         resource = _name(str(diagnostic.get("urn", "")))
-        is_repeat = not text or text in {"update failed", "preview failed", "resource refresh failed"}
-        if not is_repeat:
+        if text and not text.startswith(_REPEATS):
             self.errors.append(f"{resource}: {text}" if resource else text)
 
 
