@@ -55,11 +55,12 @@ class Socket:
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A file that holds a secret: who may own it, and the most that its mode may allow."""
+    """A file that holds a secret: who may own it, the most its mode may allow, whose group may read it."""
 
     path: str
     owners: tuple[str, ...]
     mode: int = 0o600
+    readers: str | None = None
 
     def faults(self, shown: Mapping[str, Any] | None) -> list[str]:
         """What is wrong with the file as a probe saw it; None: there is no such file."""
@@ -70,6 +71,8 @@ class SecretFile:
             found.append(f"{self.path} has mode {shown['mode']}, {self.mode:04o} is allowed")
         if shown["owner"] not in self.owners:
             found.append(f"{self.path} is {shown['owner']}'s, not {' or '.join(self.owners)}'s")
+        if self.readers and int(shown["mode"], 8) & 0o070 and shown["group"] != self.readers:
+            found.append(f"{self.path} is open to group {shown['group']}, not {self.readers}")
         return found
 
 
@@ -125,7 +128,7 @@ _KEY_OWNERS: Mapping[Role, str] = {"control": "etcd", "database": "postgres", "a
 _SECRETS: Mapping[Role, tuple[SecretFile, ...]] = {
     "control": (SecretFile("/etc/mirrorforce/etcd_watcher_password", ("root",)),),
     "database": (
-        SecretFile("/etc/patroni/config.yml", ("postgres",)),
+        SecretFile("/etc/patroni/config.yml", ("root", "postgres"), 0o640, readers="postgres"),
         SecretFile("/run/postgresql/patroni.pgpass", ("postgres",)),
         SecretFile("/srv/postgres/data/17", ("postgres",), 0o700),
     ),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.onhost import dns_query
-from mirrorforce.onhost.https_json import Credentials, exchange
+from mirrorforce.onhost.https_json import Credentials, HttpsError, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,8 @@ def etcd(arguments: Mapping[str, Any]) -> dict[str, Any]:
     url = arguments["url"]
     health = exchange(f"{url}/health", credentials)
     status = exchange(f"{url}/v3/maintenance/status", credentials, body={})
+    if status.status != HTTPStatus.OK:
+        raise HttpsError(f"{url}/v3/maintenance/status: HTTP {status.status} {status.body}")
     found = {"health": health.body, "status": status.body}
     if arguments.get("auth"):
         # Refused once authentication is on: the answer itself is the fact.

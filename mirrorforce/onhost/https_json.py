@@ -32,7 +32,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP status and the body as JSON values (None where it is no JSON)."""
+    """An HTTP status and the body as JSON values; as text where it is no JSON."""
 
     status: int
     body: Any
@@ -71,4 +71,4 @@ def _json(text: bytes) -> Any:  # noqa: ANN401 (whatever the server said)
     try:
         return json.loads(text)
     except ValueError:
-        return None
+        return text.decode(errors="replace").strip()

@@ -147,7 +147,7 @@ def _as_control(voter: Host) -> Iterator[dict[str, Any]]:
         "id": f"etcd without a certificate on {voter.name}",
         **read,
         "ca": expected.CA_CERTIFICATE,
-        "because": "certificate required|bad certificate",
+        "because": "certificate required|bad certificate|Broken pipe|reset by peer",
     }
     yield {
         "id": f"etcd without a user on {voter.name}",

@@ -122,8 +122,8 @@ BREAKAGES = (
     breakage(
         "a DNS server that lags",
         lagging_dns,
-        "test_each_server_answers_for_the_cell[udp-na1]",
-        "test_each_server_answers_for_the_cell[udp-na2]",
+        "test_each_server_answers_for_the_cell[na1-udp]",
+        "test_each_server_answers_for_the_cell[na2-udp]",
     ),
     breakage("two primaries", two_primaries, "test_one_member_leads[na1]", "test_every_standby_streams[na1]"),
     breakage(
@@ -152,6 +152,6 @@ BREAKAGES = (
         "a silent host",
         silent_host,
         "test_units_are_active_and_start_at_boot[dev-app]",
-        "test_applications_hear_the_primary[servers-dev-app]",
+        "test_applications_hear_the_primary[dev-app-servers]",
     ),
 )

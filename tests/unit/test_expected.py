@@ -71,7 +71,13 @@ def test_a_setting_is_compared_by_what_it_means(
 )
 def test_a_secret_file_may_allow_less_but_not_more(mode: str, owner: str, faults: int) -> None:
     secret = expected.SecretFile("/etc/patroni/config.yml", ("postgres",))
-    assert len(secret.faults({"mode": mode, "owner": owner})) == faults
+    assert len(secret.faults({"mode": mode, "owner": owner, "group": "postgres"})) == faults
+
+
+@pytest.mark.parametrize(("group", "faults"), [("postgres", 0), ("users", 1)])
+def test_a_secret_file_is_open_to_no_other_group(group: str, faults: int) -> None:
+    secret = expected.SecretFile("/etc/patroni/config.yml", ("root",), 0o640, readers="postgres")
+    assert len(secret.faults({"mode": "0640", "owner": "root", "group": group})) == faults
 
 
 def test_a_secret_file_that_is_gone_is_a_fault() -> None:
