@@ -190,12 +190,10 @@ def _usages(wanted: Wish) -> set[x509.ObjectIdentifier]:
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-        ]
-    )
+    """A subject; without a common name where that is empty, as hosts' certificates are (see role_variables)."""
+    named = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "mirrorforce"), *named])
+
 
 
 def _pem(certificate: x509.Certificate) -> str:
