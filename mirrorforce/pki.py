@@ -39,7 +39,10 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a certificate is to say. `names` are DNS names, `days` how long it is to be valid."""
+    """What a certificate is to say: `names` are DNS names, an empty `common_name` is left out.
+
+    It is to be valid for `days`, and made anew when fewer than `renew_before_days` are left.
+    """
 
     common_name: str
     names: tuple[str, ...]
@@ -128,7 +131,7 @@ def sign(request_pem: str, wanted: Wish, authority: Authority, now: dt.datetime)
     """
     request = x509.load_pem_x509_csr(request_pem.encode("ascii"))
     if not request.is_signature_valid:
-        raise MirrorforceError(f"the signing request for '{wanted.common_name}' is not signed by its own key")
+        raise MirrorforceError(f"a signing request for {', '.join(wanted.names)} is not signed by its own key")
     issuer = x509.load_pem_x509_certificate(authority.certificate_pem.encode("ascii"))
     key = serialization.load_pem_private_key(authority.key_pem.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
@@ -190,10 +193,9 @@ def _usages(wanted: Wish) -> set[x509.ObjectIdentifier]:
 
 
 def _name(common_name: str) -> x509.Name:
-    """A subject; without a common name where that is empty, as hosts' certificates are (see role_variables)."""
+    """A subject; without a common name where that is empty, as in hosts' certificates (`role_variables`)."""
     named = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
-    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "mirrorforce"), *named])
-
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION), *named])
 
 
 def _pem(certificate: x509.Certificate) -> str:
