@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mirrorforce.lab import disks, estate, hosts, links, networks, targets
+from mirrorforce.lab import disks, estate, hosts, links, names, networks, requirements, targets
+from mirrorforce.lock import only_one
 from mirrorforce.workspace import Workspace
 
 app = typer.Typer(
@@ -18,11 +19,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Env = Annotated[str, typer.Option("--env", "-e", help="The environment, as in stacks/ENV.yaml.")]
+Env = Annotated[
+    str,
+    typer.Option(
+        "--env", "-e", callback=names.checked_estate, help="The environment, as in stacks/ENV.yaml."
+    ),
+]
 HostOrSite = Annotated[str, typer.Argument(metavar="HOST|SITE", help="A host or a whole site.")]
 SiteOrLink = Annotated[
     str, typer.Argument(metavar="SITE|LINK", help="A site, or a link by its two sites: east-west.")
 ]
+
+
+@app.callback()
+def lab() -> None:
+    """Power, wires and leftovers of a lab on this machine."""
+    requirements.require_root()
 
 
 @app.command("power-off")
@@ -77,9 +89,14 @@ def check() -> None:
 
 
 @app.command()
-def sweep(env: Env = "lab") -> None:
+def sweep(
+    env: Env = "lab", *, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
     """Remove all that is left of a lab on this machine, also when it is half broken. Disks go too."""
-    estate.sweep(env)
+    if not yes:
+        typer.confirm(f"Remove every host of {env} with its disks?", abort=True)
+    with only_one(Workspace(env), f"lab sweep -e {env}"):
+        estate.sweep(env)
     _say(f"nothing of {env} is left on this machine")
 
 

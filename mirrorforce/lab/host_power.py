@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from mirrorforce.lab.specs import HostSpec
 
+NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address, not an address to bind
+"""The address of a running host that has none."""
+
 _BOOT = Path(__file__).with_name("scripts") / "boot-host.sh"
 _START_DEADLINE_SECONDS = 120.0
 _FIRST_SIGN_SECONDS = 5.0
@@ -63,7 +66,7 @@ def real_address(leader: int) -> str:
         rows = namespaces.show_of(leader, "address", "show", "dev", names.HOST_INTERFACE)
         if found := namespaces.addresses(rows):
             return str(IPv4Interface(found[0]).ip)
-    return "0.0.0.0"  # noqa: S104  no address, not an address to bind
+    return NO_ADDRESS
 
 
 def start(spec: HostSpec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mirrorforce.lab.specs import HostSpec
+
+
+_SETTLE_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ def ensure(spec: HostSpec) -> HostState:
     """
     networks.require(spec.estate, spec.site)
     with _lock(spec.estate, spec.name):
-        state = observe(spec.estate, spec.name)
+        state = _observe_settled(spec.estate, spec.name)
         recorded = disks.recorded(spec.estate, spec.name)
         plan = host_plan.plan(
             spec,
@@ -96,6 +101,17 @@ def observe(estate: str, name: str) -> HostState | None:
         volumes=disks.real_volumes(disks.folder(estate, name), spec.volumes),
     )
     return HostState(real, running, disks.host_key(estate, name))
+
+
+def _observe_settled(estate: str, name: str) -> HostState | None:
+    """As `observe`, but a host that is just booting gets the time to take its address."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        state = observe(estate, name)
+        booting = state and state.running and state.spec.address == host_power.NO_ADDRESS
+        if not booting or time.monotonic() > deadline:
+            return state
+        time.sleep(_POLL_SECONDS)
 
 
 def remove(estate: str, name: str) -> None:

@@ -33,6 +33,8 @@ TOOLS = {
     "vde_switch": "vde2",
     "wirefilter": "vde-wirefilter",
 }
+# Root by su, unlike root by sudo, may lack the folders of system tools.
+SYSTEM_PATH = ":/usr/sbin:/sbin"
 STATE_MIB = 4096
 """Free disk that hosts want, in MiB: what ten hosts wrote in tests (about 1 GiB), with room for data."""
 
@@ -41,18 +43,23 @@ _MIB = 1 << 20
 
 def checks() -> None:
     """MirrorforceError that names all that is missing on this machine, and how to get it."""
-    if os.geteuid() != 0:
-        message = "the lab makes network namespaces and mounts, which needs root"
-        raise MirrorforceError(message, "run the same command with sudo")
+    require_root()
     faults = [*_tool_faults(), *_kernel_faults(), *_disk_faults()]
     if faults:
         message = "this machine cannot carry a lab yet:\n" + "\n".join(f"  - {what}" for what, _ in faults)
         raise MirrorforceError(message, "; then ".join(dict.fromkeys(step for _, step in faults)))
 
 
+def require_root() -> None:
+    """MirrorforceError unless we are root."""
+    if os.geteuid() != 0:
+        message = "the lab's namespaces, mounts and hosts are root's"
+        raise MirrorforceError(message, "run the same command with sudo")
+
+
 def missing_packages() -> tuple[str, ...]:
     """The Debian packages of the tools that are not there."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    path = os.environ.get("PATH", "") + SYSTEM_PATH
     return tuple(sorted({package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)}))
 
 

@@ -8,9 +8,10 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from mirrorforce.errors import BadInputError
-from mirrorforce.lab import disks, hosts, image_uses, links, loops, namespaces, networks
+from mirrorforce.lab import commands, disks, hosts, image_uses, links, loops, namespaces, networks
 from mirrorforce.lab import estate as lab
 from mirrorforce.lab.wire import Condition
 from tests.lab.small_lab import SmallLab, prepare
@@ -265,6 +266,33 @@ def test_a_host_at_another_address_is_there_and_no_longer_here(small: SmallLab) 
     assert small.round_trips(small.host("east"), small.host("legacy").address, 2) == []
     assert len(small.round_trips(small.host("east"), moved.address, 2)) == 2
     assert hosts.ensure(small.host("legacy")).spec.address == small.host("legacy").address
+
+
+def command(*words: str) -> str:
+    done = CliRunner().invoke(commands.app, [*words, "--env", ESTATE], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.usefixtures("small")
+def test_the_command_line_pulls_plugs_and_shows_what_is_left() -> None:
+    assert "host west-app has no power" in command("power-off", "west-app")
+    assert "west-east is cut" in command("cut", "west-east")
+    shown = [line.split() for line in command("status").splitlines()]
+    assert ["west-app", f"198.18.{BLOCK + 2}.10", "off"] in shown
+    assert ["east-west", "70", "ms", "cut", "at", "east", "and", "west"] in shown
+    command("mend", "west-east")
+    command("power-on", "west-app")
+    assert not {"off", "cut", "gone"} & set(command("status").split())
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("words", [("power-off", "west-ap"), ("cut", "west-eas"), ("mend", "eastwest")])
+def test_a_misspelt_target_changes_nothing_and_is_put_right(words: tuple[str, str]) -> None:
+    with pytest.raises(BadInputError, match="there is no") as error:
+        command(*words)
+    assert "did you mean" in error.value.next_step
+    assert "off" not in command("status").split()
 
 
 def test_an_image_is_kept_while_a_host_lies_over_it(small: SmallLab) -> None:
