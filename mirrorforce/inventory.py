@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import asdict, dataclass
 from functools import cache
 from ipaddress import IPv4Address
@@ -137,6 +138,13 @@ def write_access(ws: Workspace, inventory: Inventory, secrets: EstateSecrets) ->
     known = "".join(f"{host.name} {host.host_key}\n" for host in inventory.hosts)
     _write_private(ws.access / "known_hosts", known)
     _write_private(ws.ssh_config, ssh_config(ws.access, inventory))
+
+
+def close_access(ws: Workspace) -> None:
+    """End the ssh connections that are kept open; each holds on to its site's network namespace."""
+    for socket in (ws.access / "control").glob("*"):
+        exit_master = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", socket.name]
+        subprocess.run(exit_master, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
 
 
 def ssh_config(access: Path, inventory: Inventory) -> str:

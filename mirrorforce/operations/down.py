@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mirrorforce import engine
+from mirrorforce import engine, inventory
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.lock import only_one
 
@@ -31,6 +31,7 @@ def down(ws: Workspace, estate: Estate, phases: Phases) -> None:
     cannot be destroyed stops it, and its state stays.
     """
     with only_one(ws, f"down {ws.env}"):
+        inventory.close_access(ws)
         if ws.passphrase_file.exists():
             with phases.phase("stacks") as waits_for:
                 _destroy(ws, estate, phases, waits_for)
