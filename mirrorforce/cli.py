@@ -126,11 +126,11 @@ def status(
     from mirrorforce.operations import render
     from mirrorforce.operations import status as operation
 
-    workspace, estate, inventory = _running(env)
+    workspace, estate = _estate(env)
     if watch:
-        _watch(lambda: render.status(operation.collect(workspace, estate, inventory)))
+        _watch(lambda: render.status(operation.collect(workspace, estate)))
         return
-    report = operation.collect(workspace, estate, inventory)
+    report = operation.collect(workspace, estate)
     _show(report, render.status, as_json=as_json)
     if report["problems"]:
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
