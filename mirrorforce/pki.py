@@ -131,7 +131,8 @@ def sign(request_pem: str, wanted: Wish, authority: Authority, now: dt.datetime)
     """
     request = x509.load_pem_x509_csr(request_pem.encode("ascii"))
     if not request.is_signature_valid:
-        raise MirrorforceError(f"a signing request for {', '.join(wanted.names)} is not signed by its own key")
+        named = ", ".join(wanted.names)
+        raise MirrorforceError(f"a signing request for {named} is not signed by its own key")
     issuer = x509.load_pem_x509_certificate(authority.certificate_pem.encode("ascii"))
     key = serialization.load_pem_private_key(authority.key_pem.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
