@@ -36,7 +36,7 @@ TOOLS = {
 # Root by su, unlike root by sudo, may lack the folders of system tools.
 SYSTEM_PATH = ":/usr/sbin:/sbin"
 STATE_MIB = 4096
-"""Free disk that hosts want, in MiB: ten hosts with their roles wrote 0.5 GiB, volumes fill as they are used."""
+"""Free disk that hosts want, in MiB: ten hosts with their roles wrote 0.5 GiB; volumes fill later."""
 
 _MIB = 1 << 20
 
