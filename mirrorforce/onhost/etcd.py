@@ -86,6 +86,14 @@ def refusal(status: int, body: object) -> EtcdError | None:
     return TokenError(text) if stale else EtcdError(text)
 
 
+def end_of_watch(message: Mapping[str, Any]) -> str:
+    """Why this message of a watch is its last one; '' where more follow."""
+    if "error" in message:
+        return str(message["error"].get("message", message["error"]))
+    result = message.get("result", {})
+    return str(result.get("cancel_reason") or "canceled") if result.get("canceled") else ""
+
+
 class Connection:
     """One kept connection to one endpoint."""
 
@@ -189,7 +197,12 @@ class Client:
         connection, response = self._first(
             lambda connection: (connection, self._begin_watch(connection, requests))
         )
-        return _messages(connection, response, quiet)
+        try:
+            yield from _messages(connection, response, quiet)
+        finally:
+            # A bad token ends a watch from within the stream: the next watch begins with a new one.
+            self._tokens.pop(connection, None)
+            connection.close()
 
     def close(self) -> None:
         """Close every connection."""
@@ -240,16 +253,14 @@ def range_request(key: str, end: str | None = None) -> dict[str, str]:
 def _messages(
     connection: Connection, response: http.client.HTTPResponse, quiet: float
 ) -> Iterator[dict[str, Any]]:
-    """The lines of a streaming answer; closes the connection at the end, so that nobody reads on."""
+    """The lines of a streaming answer; EtcdError at its end."""
     try:
         connection.be_patient(quiet)
         for line in response:
             message = json.loads(line)
-            if "error" in message or message.get("result", {}).get("canceled"):
-                raise EtcdError(f"the watch ended: {message}")
+            if reason := end_of_watch(message):
+                raise EtcdError(f"the watch ended: {reason}")
             yield message["result"]
         raise EtcdError("the watch ended")
     except (OSError, ValueError, KeyError, http.client.HTTPException) as fault:
         raise EtcdError(f"the watch broke: {fault or type(fault).__name__}") from fault
-    finally:
-        connection.close()

@@ -50,3 +50,10 @@ def test_other_errors_are_no_matter_of_tokens() -> None:
 
 def test_a_password_is_never_shown() -> None:
     assert "hunter2" not in repr(etcd.User("watcher", "hunter2"))
+
+
+def test_a_watch_ends_with_its_reason() -> None:
+    refused = {"result": {"created": True, "canceled": True, "cancel_reason": "invalid auth token"}}
+    assert etcd.end_of_watch(refused) == "invalid auth token"
+    assert etcd.end_of_watch({"error": {"message": "no leader"}}) == "no leader"
+    assert etcd.end_of_watch({"result": {"created": True}}) == ""
