@@ -77,12 +77,11 @@ def start_writers(ws: Workspace, host: str, cell: str, *, seconds: float, writer
 def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeout: float = 300.0) -> None:
     """Create pgbench's tables at this scale (100,000 accounts each) through the cell's name.
 
-    The server makes the rows itself (`G`): what is measured here is the cell, not the link to it.
+    The rows come from the application host (pgbench's step `g`, a COPY FREEZE): the link paces the WAL that
+    standbys have to follow, and the vacuum behind it has nothing left to write.
     """
-    command = [
-        application.PGBENCH, "--initialize", "--init-steps=dtGvp", f"--scale={scale}", "--quiet",
-        application.service(cell),
-    ]  # fmt: skip
+    pgbench = [application.PGBENCH, "--initialize", f"--scale={scale}", "--quiet"]
+    command = [*pgbench, application.service(cell)]
     application.run(ws, host, command, timeout=timeout)
 
 
