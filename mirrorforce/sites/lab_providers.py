@@ -41,8 +41,8 @@ class LabProvider(ResourceProvider):
     kind: ClassVar[str]
 
     @abstractmethod
-    def ensure(self, declared: Properties) -> Properties:
-        """Make it, or mend it; the properties that it then has."""
+    def ensure(self, declared: Properties, known: Properties) -> Properties:
+        """Make it, or mend what is known of it; the properties that it then has."""
 
     @abstractmethod
     def observe(self, known: Properties) -> Properties | None:
@@ -65,17 +65,16 @@ class LabProvider(ResourceProvider):
 
     def create(self, props: Properties) -> CreateResult:
         """Make it. Also takes up what an interrupted run has left."""
-        outs = self.ensure(inputs_of(props))
-        return CreateResult(self.kind.lower(), outs)
+        return CreateResult(self.kind.lower(), self.ensure(inputs_of(props), {}))
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         """Look at what is really there."""
         found = self.observe(props)
         return ReadResult("", {}) if found is None else ReadResult(id_, found, inputs_of(found))
 
-    def update(self, _id: str, _olds: Properties, news: Properties) -> UpdateResult:
+    def update(self, _id: str, olds: Properties, news: Properties) -> UpdateResult:
         """Mend it in place."""
-        return UpdateResult(self.ensure(inputs_of(news)))
+        return UpdateResult(self.ensure(inputs_of(news), olds))
 
     def delete(self, _id: str, props: Properties) -> None:
         """Remove it."""
@@ -87,7 +86,7 @@ class NetworkProvider(LabProvider):
 
     kind = "Network"
 
-    def ensure(self, declared: Properties) -> Properties:
+    def ensure(self, declared: Properties, known: Properties) -> Properties:  # noqa: ARG002
         """As `lab.networks.ensure`."""
         state = networks.ensure(NetworkSpec.from_dict(declared))
         return {**state.spec.to_dict(), "running": state.running}
@@ -110,12 +109,12 @@ class HostProvider(LabProvider):
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """Refuse a volume that would have to shrink, before anything is touched."""
         faults = shrunk_volumes(_olds, news)
-        return CheckResult(news, [CheckFailure("volumes", fault) for fault in faults])
+        return CheckResult(news, [CheckFailure("", fault) for fault in faults])
 
-    def ensure(self, declared: Properties) -> Properties:
-        """As `lab.hosts.ensure`, over the image with the packages that the roles declare today."""
-        newest = image.ensure(packages.declared(), lambda _text: None)
-        return _host_properties(hosts.ensure(HostSpec.from_dict({**declared, "image": str(newest)})))
+    def ensure(self, declared: Properties, known: Properties) -> Properties:
+        """As `lab.hosts.ensure`; a new host over the image with the packages that the roles declare today."""
+        tree = known.get("image") or str(image.ensure(packages.declared(), lambda _text: None))
+        return _host_properties(hosts.ensure(HostSpec.from_dict({**declared, "image": tree})))
 
     def observe(self, known: Properties) -> Properties | None:
         """As `lab.hosts.observe`."""
@@ -136,7 +135,7 @@ class LinkProvider(LabProvider):
 
     kind = "Link"
 
-    def ensure(self, declared: Properties) -> Properties:
+    def ensure(self, declared: Properties, known: Properties) -> Properties:  # noqa: ARG002
         """As `lab.links.ensure`."""
         state = links.ensure(LinkSpec.from_dict(declared))
         return {**state.spec.to_dict(), "running": state.running}
