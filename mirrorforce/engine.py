@@ -10,7 +10,7 @@ import os
 import secrets as random_source
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def forget(estate: Estate) -> None:
 
 
 def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """Run tasks at the same time; their results in order, or the first error once all have ended.
+    """Run tasks at the same time; their results in order, or what went wrong once all have ended.
 
     Ctrl-C asks what runs to end in order, and waits for it; a second one ends it at once.
     """
@@ -170,7 +170,7 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
         futures = [pool.submit(task) for task in tasks]
         try:
-            return [future.result() for future in futures]
+            wait(futures)
         except KeyboardInterrupt:
             interrupt()
             try:
@@ -178,6 +178,11 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
             except KeyboardInterrupt:
                 interrupt(signal.SIGKILL)
             raise
+    errors = [error for future in futures if isinstance(error := future.exception(), MirrorforceError)]
+    if len(errors) > 1:
+        steps = dict.fromkeys(error.next_step for error in errors if error.next_step)
+        raise MirrorforceError("\n".join(error.message for error in errors), "; ".join(steps)) from errors[0]
+    return [future.result() for future in futures]
 
 
 def _operate(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-QUIET_OPERATIONS = frozenset({"same", "read", "refresh"})
+QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing."""
 
 _NOISE = "Exception calling application: "

@@ -196,3 +196,12 @@ def test_tasks_run_at_the_same_time_and_answer_in_order() -> None:
         return number
 
     assert engine.side_by_side([partial(task, number) for number in range(3)]) == [0, 1, 2]
+
+
+def test_when_several_tasks_fail_each_is_told_of_and_every_next_step_once() -> None:
+    def fails(name: str) -> None:
+        raise MirrorforceError(f"{name} failed", "free some disk")
+
+    with pytest.raises(MirrorforceError, match=r"(?s)east failed.*west failed") as told:
+        engine.side_by_side([partial(fails, "east"), partial(fails, "west"), lambda: None])
+    assert told.value.next_step == "free some disk"

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mirrorforce.lab import hosts, image
-from mirrorforce.lab.specs import HostSpec
 from mirrorforce.sites import lab_providers
 from mirrorforce.sites.lab_providers import HostProvider
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mirrorforce.lab.specs import HostSpec
 
 DECLARED: dict[str, Any] = {
     "estate": "lab",
