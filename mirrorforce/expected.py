@@ -61,11 +61,12 @@ class SecretFile:
     owners: tuple[str, ...]
     mode: int = 0o600
     readers: str | None = None
+    optional: bool = False
 
     def faults(self, shown: Mapping[str, Any] | None) -> list[str]:
         """What is wrong with the file as a probe saw it; None: there is no such file."""
         if shown is None:
-            return [f"{self.path} is not there"]
+            return [] if self.optional else [f"{self.path} is not there"]
         found = []
         if int(shown["mode"], 8) & ~self.mode:
             found.append(f"{self.path} has mode {shown['mode']}, {self.mode:04o} is allowed")
@@ -129,7 +130,7 @@ _SECRETS: Mapping[Role, tuple[SecretFile, ...]] = {
     "control": (SecretFile("/etc/mirrorforce/etcd_watcher_password", ("root",)),),
     "database": (
         SecretFile("/etc/patroni/config.yml", ("root", "postgres"), 0o640, readers="postgres"),
-        SecretFile("/run/postgresql/patroni.pgpass", ("postgres",)),
+        SecretFile("/run/postgresql/patroni.pgpass", ("postgres",), optional=True),
         SecretFile("/srv/postgres/data/17", ("postgres",), 0o700),
     ),
     "application": (SecretFile("/home/app/.pgpass", ("app",)),),

@@ -23,11 +23,14 @@ select json_build_object(
     from pg_stat_replication r left join pg_stat_ssl s using (pid)), '[]'::json));
 """
 
+# `setting` is this session's view: over the local socket the keepalives of TCP show as 0. What other sessions
+# begin with is `reset_val`.
 _SETTINGS = """
 select json_build_object(
   'in_recovery', pg_is_in_recovery(),
   'timeline', (select timeline_id from pg_control_checkpoint()),
   'settings', (select json_object_agg(name, setting) from pg_settings),
+  'in_force', (select json_object_agg(name, reset_val) from pg_settings),
   'units', (select json_object_agg(name, unit) from pg_settings where unit is not null),
   'pending_restart', coalesce((select json_agg(name) from pg_settings where pending_restart), '[]'::json),
   'overrides', coalesce((

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _TIMEOUT = 2.0
+_PSQL_TIMEOUT = 8.0  # it starts in tens of milliseconds, but many start at once
 _REFUSALS = (401, 403)
 
 
@@ -93,12 +94,12 @@ def _https(attempt: Mapping[str, Any]) -> tuple[bool, str]:
 def _postgres(attempt: Mapping[str, Any]) -> tuple[bool, str]:
     """A connection of libpq by `parameters`, with the password given (made up: it must be wrong)."""
     target = " ".join(f"{name}='{value}'" for name, value in attempt["parameters"].items())
-    environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "2", "PGPASSWORD": attempt["password"]}
+    environment = {**os.environ, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "6", "PGPASSWORD": attempt["password"]}
     question = "IDENTIFY_SYSTEM" if "replication" in attempt["parameters"] else "select 1"
     try:
         done = subprocess.run(
             ["psql", "-XAtqw", "-d", target, "-c", question],
-            capture_output=True, text=True, errors="replace", check=False, timeout=2 * _TIMEOUT,
+            capture_output=True, text=True, errors="replace", check=False, timeout=_PSQL_TIMEOUT,
             env=environment, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,7 +105,8 @@ def _said(report: pytest.TestReport) -> str:
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
         text = str(crash.message if crash else report.longrepr)
-        return text.removeprefix("AssertionError: ").removeprefix("Failed: ").strip()
+        said, _, _ = text.removeprefix("AssertionError: ").partition("\nassert ")  # what pytest adds
+        return textwrap.dedent(f"  {said}").strip()
     return "; ".join(str(value) for name, value in report.user_properties if name == "found")
 
 

@@ -102,7 +102,7 @@ def test_declared_parameters_are_in_force(database: Host, checked: Checked, foun
     cell = checked.cell_of(database)
     configuration: Any = postgres_variables.dynamic_configuration(checked.estate, cell)
     facts = checked.of(database, "postgres")
-    settings, units = facts["settings"], facts["units"]
+    settings, units = facts["in_force"], facts["units"]
     faults = [
         f"{name} is {settings.get(name)} {units.get(name, '')}, declared is {value}"
         for name, value in configuration["postgresql"]["parameters"].items()
