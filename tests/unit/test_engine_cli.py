@@ -203,5 +203,5 @@ def test_when_several_tasks_fail_each_is_told_of_and_every_next_step_once() -> N
         raise MirrorforceError(f"{name} failed", "free some disk")
 
     with pytest.raises(MirrorforceError, match=r"(?s)east failed.*west failed") as told:
-        engine.side_by_side([partial(fails, "east"), partial(fails, "west"), lambda: None])
+        engine.side_by_side([partial(fails, "east"), partial(fails, "west")])
     assert told.value.next_step == "free some disk"
