@@ -36,7 +36,7 @@ check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
 test: setup $(VENV)/.dev lint types ## everything, the lab end to end included, on an estate of its own
-	@$(BIN)/ansible-lint --offline
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, $(BIN)/ansible-lint --offline
 	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
 
 lint: $(VENV)/.dev

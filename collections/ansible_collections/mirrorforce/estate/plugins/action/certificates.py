@@ -28,9 +28,7 @@ class ActionModule(ActionBase):
         authority = Authority(arguments["authority_certificate"], arguments["authority_key"])
         entries = {entry["name"]: entry for entry in arguments["certificates"]}
         wishes = {
-            name: wish(
-                entry, days=arguments["valid_days"], renew_before_days=arguments["renew_before_days"]
-            )
+            name: wish(entry, days=arguments["valid_days"], renew_before_days=arguments["renew_before_days"])
             for name, entry in entries.items()
         }
 

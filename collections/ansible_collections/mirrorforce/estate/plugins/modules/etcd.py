@@ -168,7 +168,10 @@ class Etcd:
 def key_range(prefix):
     """The permission's key and end for everything below a prefix, as base64."""
     end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return {"key": base64.b64encode(prefix.encode()).decode(), "range_end": base64.b64encode(end.encode()).decode()}
+    return {
+        "key": base64.b64encode(prefix.encode()).decode(),
+        "range_end": base64.b64encode(end.encode()).decode(),
+    }
 
 
 def role_changes(found, user):
@@ -192,7 +195,11 @@ def user_changes(roles, user, role, *, known):
     if roles is None:
         yield f"create user {name}", "auth/user/add", {"name": name, "password": user["password"]}
     elif known is False:
-        yield f"set the password of {name}", "auth/user/changepw", {"name": name, "password": user["password"]}
+        yield (
+            f"set the password of {name}",
+            "auth/user/changepw",
+            {"name": name, "password": user["password"]},
+        )
     for other in roles or []:
         if other != role:
             yield f"take role {other} from {name}", "auth/user/revoke", {"name": name, "role": other}
@@ -210,7 +217,9 @@ def converge_users(etcd, root_password, users, check_mode):
     if "root" not in roles:
         changes.append(("create role root", "auth/role/add", {"name": "root"}))
     for user in users:
-        held = etcd.call("auth/role/get", role=user["name"]).get("perm", []) if user["name"] in roles else None
+        held = (
+            etcd.call("auth/role/get", role=user["name"]).get("perm", []) if user["name"] in roles else None
+        )
         changes += role_changes(held, user)
     for user in (root, *users):
         name = user["name"]

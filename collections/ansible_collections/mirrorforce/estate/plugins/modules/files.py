@@ -175,7 +175,8 @@ class Change:
         return {
             "before_header": self.path,
             "after_header": self.path,
-            "before": before + self._describe(self.found != "absent" and attributes_of(self.path), self.found),
+            "before": before
+            + self._describe(self.found != "absent" and attributes_of(self.path), self.found),
             "after": after + self._describe(self.attributes, self.wanted),
         }
 

@@ -120,7 +120,9 @@ def verifier(password, salt=None, iterations=ITERATIONS):
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     server_key = hmac.digest(salted, b"Server Key", "sha256")
-    parts = [base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key)]
+    parts = [
+        base64.b64encode(part).decode() for part in (salt, hashlib.sha256(client_key).digest(), server_key)
+    ]
     return f"SCRAM-SHA-256${iterations}:{parts[0]}${parts[1]}:{parts[2]}"
 
 
@@ -167,7 +169,9 @@ def statements(state, roles, database):
     if not database or owner is None:
         return
     names = ", ".join(role["name"] for role in roles)
-    closing = f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{database}" TO {names}'
+    closing = (
+        f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{database}" TO {names}'
+    )
     if state["owner"] is None:
         yield f"create database {database}", f'CREATE DATABASE "{database}" OWNER {owner}'
         yield f"close database {database} to others", closing

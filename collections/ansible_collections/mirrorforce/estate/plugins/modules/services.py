@@ -105,7 +105,9 @@ def actions_for(unit, found):
         off = [] if found.get("UnitFileState") in ("disabled", "masked", "static", "") else ["disable"]
         return off + (["stop"] if running else [])
     actions = [] if enabled else ["enable"]
-    started = seconds(found.get("ExecMainStartTimestamp", "")) or seconds(found.get("ActiveEnterTimestamp", ""))
+    started = seconds(found.get("ExecMainStartTimestamp", "")) or seconds(
+        found.get("ActiveEnterTimestamp", "")
+    )
     if found.get("ActiveState") == "failed":
         actions += ["reset-failed", "start"]
     elif not running:
