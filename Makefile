@@ -35,9 +35,12 @@ demo: setup ## show a failover: load, the loss of a coast, what was kept
 check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
-test: setup $(VENV)/.dev lint types ## everything, the lab end to end included, on an estate of its own
+test: setup $(VENV)/.dev lint types ## lint, types, unit, program, and hosts and links of the lab, on estates of their own
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, $(BIN)/ansible-lint --offline
-	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
+	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab/test_lab_hosts.py tests/lab/test_lab_leftovers.py
+
+test-estate: setup $(VENV)/.dev ## the whole estate end to end: up, lose a coast under load, come home, mend, down
+	@$(AS_ROOT) $(BIN)/pytest tests/lab/test_estate_end_to_end.py
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -22,7 +22,7 @@ MARKER = "/var/lib/mirrorforce/converged"
 _READ_SECONDS = 10.0
 
 
-def converge(
+def converge(  # noqa: PLR0913 - what ansible-playbook itself is told, and who listens
     ws: Workspace,
     estate: Estate,
     *,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mirrorforce.workspace import Workspace
 
 _MODULE = "mirrorforce.onhost.workload"
+
+# A server that is busy writing takes nothing for seconds; the services' two are for rows, not for bulk loads.
+_PATIENT = "tcp_user_timeout=60000 keepalives_count=30"
 _LOGS = "/var/tmp"  # noqa: S108 (each run has a name of its own, made at random)
 
 
@@ -81,7 +84,7 @@ def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeo
     standbys have to follow, and the vacuum behind it has nothing left to write.
     """
     pgbench = [application.PGBENCH, "--initialize", f"--scale={scale}", "--quiet"]
-    command = [*pgbench, application.service(cell)]
+    command = [*pgbench, f"{application.service(cell)} {_PATIENT}"]
     application.run(ws, host, command, timeout=timeout)
 
 

@@ -35,7 +35,10 @@ def test_a_second_command_is_told_who_holds_the_environment(workspace: Workspace
     with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == "held"
-        with pytest.raises(MirrorforceError, match=rf"`up here` \(process {holder.pid}\)"), only_one(workspace, "down here"):
+        with (
+            pytest.raises(MirrorforceError, match=rf"`up here` \(process {holder.pid}\)"),
+            only_one(workspace, "down here"),
+        ):
             pass
         holder.kill()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+
 import json
 import shutil
 import subprocess
@@ -41,7 +43,7 @@ def chains(policy: str = "drop") -> list[dict[str, Any]]:
 def declared(one: Rule) -> dict[str, Any]:
     sources = [
         {"prefix": {"addr": str(source.network_address), "len": source.prefixlen}}
-        if hasattr(source, "prefixlen")
+        if isinstance(source, IPv4Network)
         else str(source)
         for source in one.sources
     ]

@@ -70,7 +70,7 @@ def test_the_verifier_of_the_standard_is_computed() -> None:
 
 
 def test_a_new_server_gets_roles_and_a_closed_database() -> None:
-    state = {"roles": {"postgres": None}, "readers": [], "owner": None, "open": False}
+    state: dict[str, Any] = {"roles": {"postgres": None}, "readers": [], "owner": None, "open": False}
     done = [what for what, _sql in module.statements(state, [APPLICATION, READER], "app")]
     assert done == [
         "create role application",
@@ -92,6 +92,6 @@ def test_a_converged_server_gets_nothing() -> None:
 
 
 def test_no_statement_holds_a_password_in_clear() -> None:
-    state = {"roles": {"reader": "other"}, "readers": [], "owner": None, "open": False}
+    state: dict[str, Any] = {"roles": {"reader": "other"}, "readers": [], "owner": None, "open": False}
     roles = [{**APPLICATION, "password": "in-clear-1"}, {**READER, "password": "in-clear-2"}]
     assert not any("in-clear" in sql for _what, sql in module.statements(state, roles, "app"))

@@ -144,7 +144,7 @@ class Etcd:
             raise EtcdError(str(error)) from None
 
     def log_in(self, password):
-        """Be root where authentication is on; whether it is. To ask for its status one has to be root already."""
+        """Be root where authentication is on; whether it is. Only root may ask for its status."""
         self.token = None
         try:
             self.token = self.call("auth/authenticate", name="root", password=password)["token"]
@@ -175,7 +175,7 @@ def key_range(prefix):
 
 
 def role_changes(found, user):
-    """(action, path, body) for the role of a user: its one permission, and nothing else. `found` None: no role."""
+    """(action, path, body) for a user's role: its one permission, nothing else. `found` None: no role."""
     name, wanted = user["name"], {"permType": user["access"], **key_range(user["prefix"])}
     # The gateway leaves out what is the default: READ.
     held = [{"permType": "READ", **permission} for permission in found or []]
@@ -190,7 +190,7 @@ def role_changes(found, user):
 
 
 def user_changes(roles, user, role, *, known):
-    """The same for a user; `roles` None: no user. `known`: whether the password is right (None: not to be told)."""
+    """The same for a user; `roles` None: no user. `known`: whether the password is right, or None."""
     name = user["name"]
     if roles is None:
         yield f"create user {name}", "auth/user/add", {"name": name, "password": user["password"]}

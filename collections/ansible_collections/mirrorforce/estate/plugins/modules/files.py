@@ -14,7 +14,7 @@ description:
   - Check mode changes nothing and shows the same differences.
 options:
   files:
-    description: Entries, applied in order. Each has I(dest) and one of I(template), I(content), I(src), I(state).
+    description: Entries, applied in order, with I(dest) and one of I(template), I(content), I(src), I(state).
     type: list
     elements: dict
     required: true
@@ -98,7 +98,7 @@ ENTRY = {
 }
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An entry that cannot be applied; the text says why."""
 
 
@@ -147,8 +147,8 @@ class Change:
         self.text = entry["secret_content"] if self.secret else entry["content"]
         self.wanted = "file" if self.text is not None else entry["state"]
         self.found = kind_of(self.path)
-        if self.found != self.wanted and self.found != "absent" and self.wanted != "absent":
-            raise Refused(f"{self.path} is a {self.found}, a {self.wanted} is declared: remove it first")
+        if self.found not in {self.wanted, "absent"} and self.wanted != "absent":
+            raise RefusedError(f"{self.path} is a {self.found}, a {self.wanted} is declared: remove it first")
         self.attributes = wanted_attributes(entry) if self.wanted != "absent" else None
         self.before = text_of(self.path) if self.found == "file" else ""
         self.staged = None
@@ -204,7 +204,9 @@ class Change:
             command = shlex.split(self.entry["validate"].replace("%s", shlex.quote(self.staged)))
             code, out, err = module.run_command(command)
             if code != 0:
-                raise Refused(f"{self.path} is refused by '{self.entry['validate']}': {(err or out).strip()}")
+                raise RefusedError(
+                    f"{self.path} is refused by '{self.entry['validate']}': {(err or out).strip()}"
+                )
 
     def apply(self):
         if self.wanted == "absent":
@@ -220,7 +222,9 @@ class Change:
     def _own(self, path):
         uid, gid, mode = self.attributes
         if uid is None or gid is None:
-            raise Refused(f"{self.path}: no user {self.entry['owner']} or no group {self.entry['group']}")
+            raise RefusedError(
+                f"{self.path}: no user {self.entry['owner']} or no group {self.entry['group']}"
+            )
         os.chown(path, uid, gid)
         os.chmod(path, mode)
 
@@ -266,7 +270,7 @@ def main():
         diff = [change.diff() for change in needed]
         if needed and not module.check_mode:
             apply_all(module, needed, module.params["marker"])
-    except (Refused, OSError) as fault:
+    except (RefusedError, OSError) as fault:
         module.fail_json(msg=str(fault))
     finally:
         for change in changes:

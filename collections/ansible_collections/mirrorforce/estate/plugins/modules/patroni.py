@@ -47,7 +47,7 @@ options:
     type: int
     default: 180
   configuration:
-    description: Dynamic configuration; keys that are not named keep their values, parameters that are not named go.
+    description: Dynamic configuration. Keys that are not named stay, parameters that are not named go.
     type: dict
   roles:
     description: Roles of applications.
@@ -110,7 +110,8 @@ select json_build_object(
               where roleid = 'pg_read_all_data'::regrole),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = :'database'),
   'open', (select coalesce(bool_or(grantee = 0), false)
-           from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) where datname = :'database'));
+           from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+           where datname = :'database'));
 """
 
 
@@ -193,7 +194,7 @@ class Rest:
         self.headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
 
     def call(self, path, body=None):
-        """The status and the document of a GET, or of a PATCH where there is a body; None where none answers."""
+        """Status and document of a GET, or of a PATCH where there is a body; None where none answers."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310  (always https)
             self.url + path, data=data, headers=self.headers, method="PATCH" if data else "GET"

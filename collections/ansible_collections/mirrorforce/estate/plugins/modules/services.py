@@ -58,7 +58,7 @@ actions:
 """
 
 import os
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -85,7 +85,7 @@ def seconds(stamp):
     if not stamp:
         return 0.0
     moment = datetime.strptime(stamp, "%a %Y-%m-%d %H:%M:%S.%f UTC")
-    return moment.replace(tzinfo=timezone.utc).timestamp()
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def newest(paths):
@@ -138,11 +138,15 @@ def main():
     names = [unit["name"] for unit in units]
     show = ["show", "--timestamp=us+utc", f"--property={PROPERTIES}", "--", *names]
     found = parse(systemctl(*show))
-    if any(one.get("NeedDaemonReload") == "yes" or one.get("LoadState") == "not-found" for one in found):
-        if not module.check_mode:
-            systemctl("daemon-reload")
-            found = parse(systemctl(*show))
-    plan = [(verb, unit["name"]) for unit, one in zip(units, found) for verb in actions_for(unit, one)]
+    stale = any(one.get("NeedDaemonReload") == "yes" or one.get("LoadState") == "not-found" for one in found)
+    if stale and not module.check_mode:
+        systemctl("daemon-reload")
+        found = parse(systemctl(*show))
+    plan = [
+        (verb, unit["name"])
+        for unit, one in zip(units, found, strict=True)
+        for verb in actions_for(unit, one)
+    ]
     said = [f"{verb} {name}" for verb, name in plan]
     if not module.check_mode:
         for verb, name in plan:
