@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup engine image up demo check test lint types down distclean lock
+.PHONY: help setup engine image up demo check test test-estate lint types down distclean lock
 
 ENV ?= lab
 PYTHON ?= python3

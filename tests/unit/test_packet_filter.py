@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-
 import json
 import shutil
 import subprocess
+from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
