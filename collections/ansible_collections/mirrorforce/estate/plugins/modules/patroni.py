@@ -237,7 +237,7 @@ def converge_configuration(module, rest, wanted):
         module.fail_json(msg=f"Patroni does not show its configuration: {status} {found}")
     patch = patch_of(found, wanted)
     if not patch:
-        return [], None
+        return [], []
     if not module.check_mode:
         status, answer = rest.call("/config", patch)
         if status != 200:  # noqa: PLR2004
@@ -249,7 +249,7 @@ def converge_configuration(module, rest, wanted):
         "before": json.dumps(before, indent=2, sort_keys=True) + "\n",
         "after": json.dumps({**before, **patch}, indent=2, sort_keys=True) + "\n",
     }
-    return ["dynamic configuration"], shown
+    return ["dynamic configuration"], [shown]
 
 
 def converge_roles(module, roles, database):
@@ -307,16 +307,17 @@ def main():
             msg=f"this member neither leads nor streams after {module.params['wait_seconds']} s; "
             f"its last word: {last}. Next: journalctl -u patroni on this host"
         )
-    actions, shown = [], None
+    actions, diff = [], []
     if role == "primary":
         if module.params["configuration"]:
-            actions, shown = converge_configuration(module, rest, module.params["configuration"])
+            actions, diff = converge_configuration(module, rest, module.params["configuration"])
         if module.params["roles"]:
-            actions = actions + converge_roles(module, module.params["roles"], module.params["database"])
+            done = converge_roles(module, module.params["roles"], module.params["database"])
+            actions = actions + done
+            diff += [{"before": "", "after": "".join(f"{what}\n" for what in done)}] if done else []
     if (rest.call("/patroni")[1] or {}).get("pending_restart"):
         module.warn("parameters wait for a restart of PostgreSQL: switch over, then restart the old primary")
-    result = {"changed": bool(actions), "actions": actions, "role": role}
-    module.exit_json(**result, **({"diff": shown} if shown else {}))
+    module.exit_json(changed=bool(actions), actions=actions, role=role, diff=diff)
 
 
 if __name__ == "__main__":
