@@ -70,6 +70,12 @@ options:
   database:
     description: The application database.
     type: str
+  restart_standby:
+    description:
+      - Restart Patroni where this member is a standby, and wait until it streams again. On the primary, warn
+        only. A restart there is a failover; a switchover first makes it a standby.
+    type: bool
+    default: false
 author:
   - Mirrorforce (@mirrorforce)
 """
@@ -268,6 +274,23 @@ def converge_roles(module, roles, database):
     return [what for what, _sql in needed]
 
 
+def restart_standby(module, rest, role):
+    """Restart Patroni, and PostgreSQL with it, on a standby; what was done."""
+    if role == "primary":
+        module.warn(
+            "patroni.service of a primary waits for a restart: mirrorforce switchover, then converge again"
+        )
+        return []
+    if not module.check_mode:
+        code, out, error = module.run_command(["systemctl", "restart", "patroni.service"])
+        if code:
+            module.fail_json(msg=f"systemctl restart patroni.service: {(error or out).strip()}")
+        seconds = module.params["wait_seconds"]
+        if role_of(rest, "member", seconds)[0] is None:
+            module.fail_json(msg=f"this member does not stream {seconds} s after its restart")
+    return ["restart patroni.service"]
+
+
 def main():
     """Wait, then converge where this member is the primary."""
     module = AnsibleModule(
@@ -297,6 +320,7 @@ def main():
                 },
             },
             "database": {"type": "str"},
+            "restart_standby": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -308,7 +332,10 @@ def main():
             f"its last word: {last}. Next: journalctl -u patroni on this host"
         )
     actions, diff = [], []
-    if role == "primary":
+    if module.params["restart_standby"]:
+        actions = restart_standby(module, rest, role)
+        diff = [{"before": "", "after": "".join(f"{what}\n" for what in actions)}] if actions else []
+    elif role == "primary":
         if module.params["configuration"]:
             actions, diff = converge_configuration(module, rest, module.params["configuration"])
         if module.params["roles"]:

@@ -38,6 +38,14 @@ options:
         type: list
         elements: path
         default: []
+      await_start:
+        description: Wait until a start is over. Not for voters: none is ready before a majority runs.
+        type: bool
+        default: true
+      defer_restart:
+        description: Do not restart; name the unit in RV(restart_due) and leave it to a later task.
+        type: bool
+        default: false
 author:
   - Mirrorforce (@mirrorforce)
 """
@@ -52,6 +60,11 @@ EXAMPLES = r"""
 RETURN = r"""
 actions:
   description: What was done, or would be.
+  returned: always
+  type: list
+  elements: str
+restart_due:
+  description: Units with O(units[].defer_restart) that run with something older than what is on disk.
   returned: always
   type: list
   elements: str
@@ -71,6 +84,8 @@ UNIT = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "restart_on": {"type": "list", "elements": "path", "default": []},
     "reload_on": {"type": "list", "elements": "path", "default": []},
+    "await_start": {"type": "bool", "default": True},
+    "defer_restart": {"type": "bool", "default": False},
 }
 
 
@@ -128,9 +143,9 @@ def main():
         supports_check_mode=True,
     )
 
-    def systemctl(*words, missing_ok=False):
+    def systemctl(*words):
         code, out, err = module.run_command(["systemctl", *words])
-        if code != 0 and not missing_ok:
+        if code != 0:
             module.fail_json(msg=f"systemctl {' '.join(words)}: {(err or out).strip()}")
         return out
 
@@ -142,17 +157,16 @@ def main():
     if stale and not module.check_mode:
         systemctl("daemon-reload")
         found = parse(systemctl(*show))
-    plan = [
-        (verb, unit["name"])
-        for unit, one in zip(units, found, strict=True)
-        for verb in actions_for(unit, one)
-    ]
-    said = [f"{verb} {name}" for verb, name in plan]
+    needed = [(verb, unit) for unit, one in zip(units, found, strict=True) for verb in actions_for(unit, one)]
+    due = [unit["name"] for verb, unit in needed if verb == "restart" and unit["defer_restart"]]
+    plan = [(verb, unit) for verb, unit in needed if verb != "restart" or not unit["defer_restart"]]
     if not module.check_mode:
-        for verb, name in plan:
-            systemctl(verb, name)
+        for verb, unit in plan:
+            options = ["--no-block"] if verb == "start" and not unit["await_start"] else []
+            systemctl(*options, verb, unit["name"])
+    said = [f"{verb} {unit['name']}" for verb, unit in plan]
     diff = {"before": "", "after": "".join(f"{line}\n" for line in said)}
-    module.exit_json(changed=bool(plan), actions=said, diff=diff if plan else {})
+    module.exit_json(changed=bool(plan), actions=said, restart_due=due, diff=diff if plan else {})
 
 
 if __name__ == "__main__":
