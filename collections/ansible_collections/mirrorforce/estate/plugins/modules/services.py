@@ -39,7 +39,7 @@ options:
         elements: path
         default: []
       await_start:
-        description: Wait until a start is over. Not for voters: none is ready before a majority runs.
+        description: Wait until a start is over. Not for voters, none of which is ready alone.
         type: bool
         default: true
       defer_restart:
