@@ -36,7 +36,7 @@ check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
 test: setup $(VENV)/.dev lint types ## lint, types, unit, program, and hosts and links of the lab, on estates of their own
-	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, ANSIBLE_INVENTORY_ENABLED=host_list,script $(BIN)/ansible-lint --offline
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, ANSIBLE_INVENTORY_ENABLED=host_list,script,auto,yaml,ini $(BIN)/ansible-lint --offline
 	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab/test_lab_hosts.py tests/lab/test_lab_leftovers.py
 
 test-estate: setup $(VENV)/.dev ## the whole estate end to end: up, lose a coast under load, come home, mend, down
