@@ -105,9 +105,9 @@ def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
         "max_replication_slots": MOST_MEMBERS,
         "max_wal_size": f"{wal_mib // _WAL_SHARE_OF_CHECKPOINTS}MB",
         "max_slot_wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_SLOTS}MB",
-        # For pg_rewind: a lost primary starts again at the redo point of the last checkpoint it shares with its
-        # successor, up to max_wal_size before the fork. Its slot there stands at the fork, so nothing else
-        # keeps that WAL, and pg_rewind drops its own copies.
+        # For pg_rewind: a lost primary starts again at the redo point of the last checkpoint it shares with
+        # its successor, up to max_wal_size before the fork. Its slot there stands at the fork, so nothing
+        # else keeps that WAL, and pg_rewind drops its own copies.
         "wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_SLOTS}MB",
         "checkpoint_timeout": "5min",
         # Peers that went away without a word are noticed in seconds.

@@ -58,7 +58,7 @@ class Unit:
         """Start it; it goes on when the ssh that started it ends. MirrorforceError where it fails to."""
         line = [
             "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={USER}", "--collect",
-            "--working-directory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",
+            "--property=WorkingDirectory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",
             f"--setenv={_PYTHON_PATH}", "--", *command,
         ]  # fmt: skip
         _checked(self.host, f"start {self.name}", remote.run(ws, self.host, line, timeout=20.0))

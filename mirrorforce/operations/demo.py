@@ -58,6 +58,7 @@ class Demo:
     say: Callable[[str], None]
     scale: int = SCALE
     steps: list[dict[str, Any]] = field(default_factory=list)
+    _said: str = ""
 
     @property
     def site(self) -> str:
@@ -99,7 +100,7 @@ class Demo:
     def at_home(self) -> None:
         """Start from a whole estate with every cell in its preferred site."""
         with self._step("at home", "every cell is whole, and in its preferred site") as found:
-            waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self.say)
+            waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self._say_once)
             found["moved"] = [
                 moved.to_dict()
                 for cell in self.estate.cells
@@ -120,7 +121,7 @@ class Demo:
     def compare(self, name: str) -> None:
         """Compare row counts and a content hash of every table on every member."""
         with self._step(name, "every member of a cell holds the same rows") as found:
-            report = waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self.say)
+            report = waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self._say_once)
             primaries = {cell["name"]: cell["primary"]["host"] for cell in report["cells"]}
             compared = [
                 comparison.compare(self.ws, self.inventory, cell, primaries[cell.name])
@@ -158,7 +159,7 @@ class Demo:
         """Power the site on; its members are to rejoin as standbys by themselves."""
         with self._step("bring the site back", f"power on {self.site}; nobody helps it") as found:
             lab.power_on_site(self.estate.name, self.site)
-            report = waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self.say)
+            report = waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self._say_once)
             cell = next(one for one in report["cells"] if one["name"] == self.cell.name)
             found["members"] = {member["host"]: member["role"] for member in cell["members"]}
             found["primary"] = cell["primary"]
@@ -203,6 +204,12 @@ class Demo:
             for unit in (*load, *(one.unit for one in writers)):
                 unit.stop(self.ws)
 
+    def _say_once(self, text: str) -> None:
+        """Say what is waited for, when that changes."""
+        if text != self._said:
+            self._said = text
+            self.say(f"  … {text}")
+
     def _start_writers(self, cell: str) -> Writers:
         return workload.start_writers(self.ws, self.application_host, cell, seconds=LOAD_SECONDS)
 
@@ -210,7 +217,7 @@ class Demo:
         workload.pgbench_initialise(self.ws, self.application_host, cell, scale=self.scale)
 
     def _switch(self, cell: str, site: str) -> switchover.Switchover:
-        return switchover.switchover(self.ws, self.estate, self.inventory, cell, site, self.say)
+        return switchover.switchover(self.ws, self.estate, self.inventory, cell, site, self._say_once)
 
     def _status(self) -> dict[str, Any]:
         return status.collect(self.ws, self.estate, self.inventory)
@@ -240,15 +247,16 @@ class Demo:
             cell = self._cell_of(self._status())
             primary = cell["primary"]
             if primary is None or primary["host"] == old:
-                self.say(f"{time.time() - since:.0f} s: the lease of {old} runs out")
+                self._say_once(f"{self.cell.name} has no primary until the lease of {old} runs out")
                 return None
             seen.setdefault("leads_after", round(time.time() - since, 1))
             answering = [answer for answer in cell["dns"]["servers"] if not answer["error"]]
             if not answering or any(answer["hosts"] != [primary["host"]] for answer in answering):
-                self.say(f"{time.time() - since:.0f} s: {primary['host']} leads; DNS follows")
+                self._say_once(f"{primary['host']} leads after {seen['leads_after']} s; DNS follows")
                 return None
-            self.say(f"{time.time() - since:.0f} s: {cell['dns']['name']} answers {primary['host']}")
-            return {**primary, **seen, "dns_follows_after": round(time.time() - since, 1)}
+            follows = round(time.time() - since, 1)
+            self.say(f"{cell['dns']['name']} answers {primary['host']} after {follows} s")
+            return {**primary, **seen, "dns_follows_after": follows}
 
         return waiting.until(
             taken_over,
@@ -262,8 +270,14 @@ class Demo:
 
     def _wait_for_writers(self, writers: list[Writers], since: float) -> None:
         """Until the writers of every cell have a row acknowledged that is newer than `since`."""
+
+        def written() -> bool | None:
+            for one in writers:
+                one.check_running(self.ws)
+            return all(one.last_acknowledgement(self.ws) > since for one in writers) or None
+
         waiting.until(
-            lambda: all(one.last_acknowledgement(self.ws) > since for one in writers) or None,
+            written,
             limit=_FAILED_OVER_WITHIN,
             otherwise=lambda: MirrorforceError(
                 "the writers have no new row acknowledged", f"mirrorforce status {self.ws.env}"

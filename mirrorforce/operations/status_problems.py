@@ -26,10 +26,10 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def is_whole(estate: Estate, report: Mapping[str, Any]) -> bool:
-    """Whether everything runs, also where a cell is away from its preferred site."""
+def troubles_of(report: Mapping[str, Any]) -> list[str]:
+    """The report's problems but for cells away from their preferred site: those run as well as at home."""
     away = {problem for cell in report["cells"] for problem in _away(cell)}
-    return not set(problems_of(estate, report)) - away
+    return [problem for problem in report["problems"] if problem not in away]
 
 
 def summary_of(report: Mapping[str, Any], problems: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import status
-from mirrorforce.operations.status_problems import is_whole
+from mirrorforce.operations.status_problems import troubles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +57,10 @@ def until_whole(
     def whole() -> dict[str, Any] | None:
         report.clear()
         report.update(status.collect(ws, estate, inventory))
-        if is_whole(estate, report):
+        troubles = troubles_of(report)
+        if not troubles:
             return report
-        on_progress(report["problems"][0])
+        on_progress(troubles[0])
         return None
 
     return until(
@@ -67,7 +68,7 @@ def until_whole(
         limit=limit,
         every=1.0,
         otherwise=lambda: MirrorforceError(
-            f"after {limit:.0f} s the estate is not whole: {'; '.join(report['problems'])}",
+            f"after {limit:.0f} s the estate is not whole: {'; '.join(troubles_of(report))}",
             f"mirrorforce status {ws.env}",
         ),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirrorforce import remote
+from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import application, workload_report
 from mirrorforce.operations.application import Unit
 
@@ -47,6 +48,14 @@ class Writers:
         result = remote.run(ws, self.unit.host, find)
         line = result.stdout.strip()
         return float(json.loads(line)["wall"]) if result.ok and line.endswith("}") else 0.0
+
+    def check_running(self, ws: Workspace) -> None:
+        """MirrorforceError where the writers have ended by themselves, and will write nothing any more."""
+        if not self.unit.running(ws):
+            raise MirrorforceError(
+                f"the writers on {self.cell} ended too soon",
+                f"mirrorforce ssh {self.unit.host} sudo journalctl -u {self.unit.name}",
+            )
 
     def judge(self, ws: Workspace) -> WorkloadReport:
         """Compare the record with the rows that the cell has now; the writers must have stopped."""
