@@ -117,13 +117,15 @@ def wanted_attributes(entry):
 
 
 def kind_of(path):
-    """'file', 'directory', 'other' or 'absent'; a symbolic link is 'other': it is never followed."""
+    """'file', 'directory', 'link', 'other' or 'absent'. A symbolic link is never followed."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return "absent"
     if stat.S_ISREG(mode):
         return "file"
+    if stat.S_ISLNK(mode):
+        return "link"
     return "directory" if stat.S_ISDIR(mode) else "other"
 
 
@@ -147,7 +149,9 @@ class Change:
         self.text = entry["secret_content"] if self.secret else entry["content"]
         self.wanted = "file" if self.text is not None else entry["state"]
         self.found = kind_of(self.path)
-        if self.found not in {self.wanted, "absent"} and self.wanted != "absent":
+        # A file takes the place of a link, as /etc/resolv.conf often is one; of anything else it does not.
+        in_place = {self.wanted, "absent"} | ({"link"} if self.wanted == "file" else set())
+        if self.found not in in_place and self.wanted != "absent":
             raise RefusedError(f"{self.path} is a {self.found}, a {self.wanted} is declared: remove it first")
         self.attributes = wanted_attributes(entry) if self.wanted != "absent" else None
         self.before = text_of(self.path) if self.found == "file" else ""
