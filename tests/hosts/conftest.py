@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirrorforce import estate_file, placement
+from mirrorforce import estate_file, expected, placement
 from mirrorforce.errors import ExitCode, MirrorforceError
 from mirrorforce.operations import verify_facts, verify_report
 from mirrorforce.operations.checked import Checked, Found
@@ -53,11 +53,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One check per host of a kind (`any_host`, `control`, `database`, `application`), or per `cell`."""
+    """One check per host of a kind (any, by role, with ports that speak TLS), or per `cell`."""
     estate = _estate()
-    subjects: dict[str, list[Host] | list[Cell]] = {"any_host": list(placement.hosts(estate))}
+    hosts = placement.hosts(estate)
+    subjects: dict[str, list[Host] | list[Cell]] = {"any_host": list(hosts)}
+    subjects["tls_host"] = [host for host in hosts if expected.tls_ports(host)]
     for role in ("control", "database", "application"):
-        subjects[role] = [host for host in placement.hosts(estate) if host.role == role]
+        subjects[role] = [host for host in hosts if host.role == role]
     subjects["cell"] = list(estate.cells)
     for name, values in subjects.items():
         if name in metafunc.fixturenames:

@@ -62,12 +62,10 @@ def test_the_certificate_lasts(any_host: Host, checked: Checked, found: Found) -
     found(f"{left.days} days left")
 
 
-def test_ports_show_the_hosts_own_certificate(any_host: Host, checked: Checked, found: Found) -> None:
-    ports = expected.tls_ports(any_host)
-    if not ports:
-        pytest.skip("no port of this host speaks TLS")
-    own = certificate_of(any_host, checked)
-    served = checked.of(any_host, "certificates")["served"]
+def test_ports_show_the_hosts_own_certificate(tls_host: Host, checked: Checked, found: Found) -> None:
+    ports = expected.tls_ports(tls_host)
+    own = certificate_of(tls_host, checked)
+    served = checked.of(tls_host, "certificates")["served"]
     faults = [
         f"{port} shows another certificate than {expected.HOST_CERTIFICATE} (not reloaded?)"
         for port, pem in served.items()

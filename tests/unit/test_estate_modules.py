@@ -103,6 +103,11 @@ def test_a_restart_makes_a_reload_needless(changed_after_start: str) -> None:
     assert services.actions_for(declared, found()) == ["restart"]
 
 
+def test_a_unit_whose_work_no_longer_holds_is_restarted() -> None:
+    assert services.actions_for(unit(), found(), holds=False) == ["restart"]
+    assert services.actions_for(unit(), found(ActiveState="inactive"), holds=False) == ["start"]
+
+
 @pytest.mark.parametrize(
     ("shown", "actions"),
     [

@@ -38,6 +38,13 @@ options:
         type: list
         elements: path
         default: []
+      holds:
+        description:
+          - A command that ends with 0 as long as what the unit did still holds; where it fails, the unit is
+            restarted. For a unit that ends after it has done its work, which systemd calls active for ever.
+        type: list
+        elements: str
+        default: []
       await_start:
         description: Wait until a start is over. Not for voters, none of which is ready alone.
         type: bool
@@ -84,6 +91,7 @@ UNIT = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "restart_on": {"type": "list", "elements": "path", "default": []},
     "reload_on": {"type": "list", "elements": "path", "default": []},
+    "holds": {"type": "list", "elements": "str", "default": []},
     "await_start": {"type": "bool", "default": True},
     "defer_restart": {"type": "bool", "default": False},
 }
@@ -112,8 +120,8 @@ def unit_files(found):
     return [path for path in [found.get("FragmentPath", ""), *found.get("DropInPaths", "").split()] if path]
 
 
-def actions_for(unit, found):
-    """What has to be done to one unit: systemctl's own verbs, in order."""
+def actions_for(unit, found, *, holds=True):
+    """What has to be done to one unit: systemctl's own verbs, in order. Pure but for the files' times."""
     running = found.get("ActiveState") in ("active", "reloading", "activating")
     enabled = found.get("UnitFileState") in ("enabled", "static", "generated", "indirect", "alias")
     if unit["state"] == "stopped":
@@ -127,7 +135,7 @@ def actions_for(unit, found):
         actions += ["reset-failed", "start"]
     elif not running:
         actions.append("start")
-    elif newest([*unit["restart_on"], *unit_files(found)]) > started:
+    elif not holds or newest([*unit["restart_on"], *unit_files(found)]) > started:
         actions.append("restart")
     elif newest(unit["reload_on"]) > max(started, seconds(found.get("StateChangeTimestamp", ""))):
         actions.append("reload")
@@ -149,6 +157,9 @@ def main():
             module.fail_json(msg=f"systemctl {' '.join(words)}: {(err or out).strip()}")
         return out
 
+    def holds(unit):
+        return not unit["holds"] or module.run_command(unit["holds"])[0] == 0
+
     units = module.params["units"]
     names = [unit["name"] for unit in units]
     show = ["show", "--timestamp=us+utc", f"--property={PROPERTIES}", "--", *names]
@@ -157,7 +168,11 @@ def main():
     if stale and not module.check_mode:
         systemctl("daemon-reload")
         found = parse(systemctl(*show))
-    needed = [(verb, unit) for unit, one in zip(units, found, strict=True) for verb in actions_for(unit, one)]
+    needed = [
+        (verb, unit)
+        for unit, one in zip(units, found, strict=True)
+        for verb in actions_for(unit, one, holds=holds(unit))
+    ]
     due = [unit["name"] for verb, unit in needed if verb == "restart" and unit["defer_restart"]]
     plan = [(verb, unit) for verb, unit in needed if verb != "restart" or not unit["defer_restart"]]
     if not module.check_mode:
