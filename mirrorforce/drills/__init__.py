@@ -1,0 +1,1 @@
+"""Drills: faults on purpose, measured as a client sees them."""
