@@ -32,6 +32,7 @@ SSH_FAILED = 255
 """Exit status by which ssh itself says that it did not get through (ssh(1), EXIT STATUS)."""
 
 _MOST_AT_ONCE = 32
+_REST_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,19 @@ def _run_limited(line: Sequence[str], stdin: bytes | None, timeout: float) -> Re
 
 
 def _rest(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """What the killed command had written; a master that holds its pipe must not hold us."""
+    """What the killed command had written, which is there already.
+
+    The master of a shared connection was handed the pipes and keeps them open for as long as it hangs
+    on a dead host: nobody waits for it.
+    """
     try:
-        return process.communicate(timeout=1.0)
+        return process.communicate(timeout=_REST_SECONDS)
     except subprocess.TimeoutExpired as late:
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
         return late.stdout or b"", late.stderr or b""
 
 

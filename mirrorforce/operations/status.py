@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
-ANSWER_WITHIN = 2.5
+ANSWER_WITHIN = 2.2
 """Seconds that a host has to answer, of the 3 in which `status` does."""
 
 

@@ -62,7 +62,10 @@ def two_primaries(facts: Document) -> None:
 
 def setting(name: str, value: str) -> Change:
     def change(facts: Document) -> None:
-        sections(facts, "east-na1")["postgres"]["settings"][name] = value
+        postgres = sections(facts, "east-na1")["postgres"]
+        postgres["settings"][name] = value
+        if name in postgres["in_force"]:
+            postgres["in_force"][name] = value
 
     return change
 

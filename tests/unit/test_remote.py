@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -82,6 +83,15 @@ def test_at_the_limit_everything_that_ssh_started_is_killed(ws: Workspace, ssh: 
     assert "no answer within" in result.reason
     child = int((tmp_path / "child").read_text())
     assert gone(child), "what ssh started still runs"
+
+
+def test_a_master_that_keeps_our_pipes_open_holds_up_nobody(ws: Workspace, ssh: Path, tmp_path: Path) -> None:
+    does(ssh, f"echo begun; setsid sleep 8 & echo $! > {tmp_path}/master; wait")
+    result = remote.run(ws, "east-na1", "true", timeout=0.5)
+    assert result.timed_out
+    assert result.stdout == "begun\n"
+    master = int((tmp_path / "master").read_text())
+    os.kill(master, signal.SIGKILL)  # it is still there: nobody waited for its end
 
 
 def gone(pid: int) -> bool:
