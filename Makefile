@@ -35,11 +35,11 @@ demo: setup ## show a failover: load, the loss of a coast, what was kept
 check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
-test: setup $(VENV)/.dev lint types ## lint, types, unit, program, and hosts and links of the lab, on estates of their own
+test: setup $(VENV)/.dev lint types ## everything: lint, types, unit, program, and the lab end to end, on estates of its own
 	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, ANSIBLE_INVENTORY_ENABLED=host_list,script,auto,yaml,ini $(BIN)/ansible-lint --offline
-	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab/test_lab_hosts.py tests/lab/test_lab_leftovers.py
+	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
 
-test-estate: setup $(VENV)/.dev ## the whole estate end to end: up, lose a coast under load, come home, mend, down
+test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose a coast under load, come home, mend, down
 	@$(AS_ROOT) $(BIN)/pytest tests/lab/test_estate_end_to_end.py
 
 lint: $(VENV)/.dev

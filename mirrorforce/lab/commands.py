@@ -22,7 +22,11 @@ app = typer.Typer(
 Env = Annotated[
     str,
     typer.Option(
-        "--env", "-e", callback=names.checked_estate, help="The environment, as in stacks/ENV.yaml."
+        "--env",
+        "-e",
+        envvar="MIRRORFORCE_ENV",
+        callback=names.checked_estate,
+        help="The environment, as in stacks/ENV.yaml.",
     ),
 ]
 HostOrSite = Annotated[str, typer.Argument(metavar="HOST|SITE", help="A host or a whole site.")]

@@ -73,11 +73,11 @@ class User:
         return found
 
 
-def declare_test_estate() -> None:
-    """Write stacks/test.yaml: the lab under another name, so that a lab in use is never touched."""
+def declare_test_estate(env: str = ENV) -> None:
+    """Write stacks/ENV.yaml: the lab under another name, so that a lab in use is never touched."""
     text = (ROOT / "stacks" / "lab.yaml").read_text(encoding="utf-8")
     document = yaml.safe_load(text)
     assert document["estate"] == "lab"
-    document["estate"] = ENV
+    document["estate"] = env
     written = yaml.safe_dump(document, sort_keys=False)
-    (ROOT / "stacks" / f"{ENV}.yaml").write_text(written, encoding="utf-8")
+    (ROOT / "stacks" / f"{env}.yaml").write_text(written, encoding="utf-8")
