@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import estate_checks, estate_networks, estate_schema, estate_yaml
+from mirrorforce import estate_checks, estate_networks, estate_schema, yaml_document
 from mirrorforce.errors import BadInputError
 from mirrorforce.estate import AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
 from mirrorforce.estate_reading import Reading, is_sound, mapping
-from mirrorforce.faults import Fault, FileFaultsError, nearest
+from mirrorforce.faults import Fault, FileFaultsError, nearest, without_echoes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mirrorforce.faults import FilePath
@@ -34,37 +33,28 @@ def load(path: Path) -> Estate:
     Raises FileFaultsError (a BadInputError) with every fault of the file, in its order, or BadInputError
     where there is no such file.
     """
-    text = estate_yaml.parse(_read(path))
+    text = yaml_document.parse(_read(path))
     estate, faults = _examined(text, path.stem)
     if faults:
-        faults = sorted(_located(faults, text), key=lambda fault: fault.line or 0)
-        raise FileFaultsError(str(path), faults, f"mend the file, then: mirrorforce validate {path.stem}")
+        raise FileFaultsError(
+            str(path), text.in_order(faults), f"mend the file, then: mirrorforce validate {path.stem}"
+        )
     return estate
 
 
-def _examined(text: estate_yaml.Document, stem: str) -> tuple[Estate, list[Fault]]:
+def _examined(text: yaml_document.Document, stem: str) -> tuple[Estate, list[Fault]]:
     """The estate as far as it can be read, and all faults: of the text, of the schema, of the meaning."""
     faults = list(text.faults)
     if faults and text.value is None:
         return _estate({}, ()), faults
-    faults += _without_echoes(estate_schema.faults(text.value), faults)
+    faults += without_echoes(estate_schema.faults(text.value), faults)
     document = mapping(estate_schema.with_defaults(text.value))
-    faults += _without_echoes(estate_networks.cidr_faults(document), faults)
+    faults += without_echoes(estate_networks.cidr_faults(document), faults)
     unsound = tuple(fault.path for fault in faults)
     estate = _estate(document, unsound)
     if isinstance(text.value, dict):
         faults += estate_checks.faults(Reading(document, estate, unsound, stem))
     return estate, faults
-
-
-def _without_echoes(later: Iterable[Fault], earlier: Iterable[Fault]) -> list[Fault]:
-    """The later faults without those at a path that has one already."""
-    told = {fault.path for fault in earlier}
-    return [fault for fault in later if fault.path not in told]
-
-
-def _located(faults: Iterable[Fault], text: estate_yaml.Document) -> Iterator[Fault]:
-    return (fault if fault.line else replace(fault, line=text.line(fault.path)) for fault in faults)
 
 
 def _read(path: Path) -> str:

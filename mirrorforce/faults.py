@@ -57,6 +57,12 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     return best if likeness(best) >= _NEAR else ""
 
 
+def without_echoes(later: Iterable[Fault], earlier: Iterable[Fault]) -> list[Fault]:
+    """The later faults without those at a path that has one already."""
+    told = {fault.path for fault in earlier}
+    return [fault for fault in later if fault.path not in told]
+
+
 def _block(fault: Fault) -> str:
     where = f"line {fault.line}: " if fault.line else ""
     nearest_line = f"\n    nearest: {fault.meant}" if fault.meant else ""

@@ -13,26 +13,28 @@ NEW_PRIMARY = "the new primary"
 
 
 class Verb(StrEnum):
-    """What can be done to an estate. The value is the word of a drill file.
+    """What can be done to an estate. The value is the key of a step in a drill file.
 
-    Which fields of `Act` a verb uses:
+    Which fields of `Act` a verb uses (`mirrorforce.drills.words` has the grammar of the file):
 
-    - power off, power on: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
-    - kill: hosts, process. SIGKILL. freeze, thaw: hosts. Patroni and every process of PostgreSQL.
-    - isolate, rejoin: sites. No packet passes a link of theirs; ssh of ours does.
-    - cut, cut one way, delay, lose, mend: links. `cut one way` stops what goes from the first site of the pair
-      to the second; `delay` multiplies the declared round trip by `amount`; `lose` drops `amount` per cent
-      of the packets of each direction; `mend` brings the declared link back, whatever was done to it.
-    - fill, empty: hosts. The WAL volume. slow down, speed up: hosts. The data volume; each access to it takes
-      `amount` milliseconds more.
-    - stop etcd, start etcd, stop DNS, start DNS: hosts (control hosts). DNS: failover DNS and leader watcher.
-    - keep slots for: cell; `amount` seconds is the cell's member_slots_ttl. keep slots as declared: cell.
-    - switch over to: cell, hosts (the one to lead). write WAL: cell, hosts (its primary), amount in MiB.
-    - restart one by one: hosts, in this order; each orderly, and the next once the one before is whole.
-    - reinitialise: cell, hosts (the member). With an amount: only if it does not stream within so many
+    - POWER_OFF, POWER_ON: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
+    - KILL: hosts, process. SIGKILL. FREEZE, THAW: hosts. Patroni and every process of PostgreSQL.
+    - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
+    - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
+      the second; DELAY makes the declared round trip `amount` times as long; LOSE drops `amount` per cent of
+      the packets of each direction; MEND brings the declared link back, whatever was done to it.
+    - FILL_WAL, EMPTY_WAL: hosts. The WAL volume. SLOW_DISK, RESTORE_DISK: hosts. The data volume; each access
+      to it takes `amount` seconds more.
+    - STOP_ETCD, START_ETCD, STOP_DNS, START_DNS: hosts. DNS is failover DNS and leader watcher.
+    - KEEP_SLOTS_FOR: cell; `amount` seconds is its member_slots_ttl. KEEP_SLOTS_AS_DECLARED: cell.
+    - SWITCH_OVER: cell, hosts (the one to lead).
+    - RESTART: hosts, in this order, the next once the one before is whole again; also sites.
+    - WRITE_WAL: cell (whoever is its primary by then), amount in MiB.
+    - REINITIALISE: cell, hosts (the member). With an amount: only if it does not stream within so many
       seconds.
-    - recover: cell, sites (the survivor). take back: sites that `recover` gave up; their hosts. Off until
-      then, they join again without anything they held.
+    - RECOVER: cell, sites (the survivor).
+    - TAKE_BACK: sites that RECOVER gave up, and all their hosts. Off until then, they join again without
+      anything they held.
     """
 
     POWER_OFF = "power off"
@@ -45,18 +47,18 @@ class Verb(StrEnum):
     CUT = "cut"
     CUT_ONE_WAY = "cut one way"
     DELAY = "delay"
-    LOSE = "lose"
+    LOSE = "lose packets on"
     MEND = "mend"
-    FILL_WAL = "fill"
-    EMPTY_WAL = "empty"
-    SLOW_DISK = "slow down"
-    RESTORE_DISK = "speed up"
-    STOP_ETCD = "stop etcd"
-    START_ETCD = "start etcd"
-    STOP_DNS = "stop DNS"
-    START_DNS = "start DNS"
+    FILL_WAL = "fill the WAL volume of"
+    EMPTY_WAL = "empty the WAL volume of"
+    SLOW_DISK = "slow down the data disk of"
+    RESTORE_DISK = "restore the data disk of"
+    STOP_ETCD = "stop etcd on"
+    START_ETCD = "start etcd on"
+    STOP_DNS = "stop DNS on"
+    START_DNS = "start DNS on"
     KEEP_SLOTS_FOR = "keep slots for"
-    KEEP_SLOTS_AS_DECLARED = "keep slots as declared"
+    KEEP_SLOTS_AS_DECLARED = "keep slots as declared for"
     SWITCH_OVER = "switch over to"
     RESTART = "restart one by one"
     WRITE_WAL = "write WAL"

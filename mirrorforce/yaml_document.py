@@ -8,11 +8,15 @@ there is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import yaml
 
 from mirrorforce.faults import Fault, FilePath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TEXT = "tag:yaml.org,2002:str"
 
@@ -31,6 +35,11 @@ class Document:
             if path[:length] in self.lines:
                 return self.lines[path[:length]]
         return None
+
+    def in_order(self, faults: Iterable[Fault]) -> list[Fault]:
+        """The faults with the lines of their paths, in the order of the text."""
+        located = (fault if fault.line else replace(fault, line=self.line(fault.path)) for fault in faults)
+        return sorted(located, key=lambda fault: fault.line or 0)
 
 
 def parse(text: str) -> Document:
