@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
+from mirrorforce import superuser
 from mirrorforce.errors import ExitCode, MirrorforceError
 
 if TYPE_CHECKING:
@@ -20,16 +19,34 @@ if TYPE_CHECKING:
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
+out = Console()
+err = Console(stderr=True)
+
+
+class Verbs(TyperGroup):
+    """The verbs, with our errors as text on standard error and an exit status from the one table."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 (as the base class has it)
+        """Run the verb."""
+        try:
+            return super().invoke(ctx)
+        except MirrorforceError as error:
+            err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("stopped; run the same command again to go on from what is there")
+            raise typer.Exit(ExitCode.ERROR) from None
+
+
 app = typer.Typer(
     name="mirrorforce",
+    cls=Verbs,
     help="A mirrored database estate as code: stand it up, check it, move it, break it on purpose.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
-err = Console(stderr=True)
 
 Env = Annotated[
     str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
@@ -42,9 +59,6 @@ EnvOption = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, valid against its schema in schemas/.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-ROOTED = ("MIRRORFORCE_ENV", "MIRRORFORCE_HOME", "MIRRORFORCE_CACHE", "MIRRORFORCE_PULUMI_SOURCE")
-"""The environment variables that a command takes along when it becomes root."""
 
 
 @app.command(rich_help_panel="The estate")
@@ -226,7 +240,7 @@ def ssh(
     workspace, _, inventory = _running(env)
     known = names.known("host", host, [each.name for each in inventory.hosts])
     line = remote.arguments(workspace, known, context.args or None, terminal=sys.stdin.isatty())
-    _become(line)
+    superuser.become(line)
 
 
 @app.command(
@@ -247,7 +261,7 @@ def psql(
     from mirrorforce.operations import psql as operation
 
     workspace, estate, inventory = _running(env)
-    _become(
+    superuser.become(
         operation.command(
             workspace,
             estate,
@@ -306,7 +320,7 @@ def _estate(env: str, *, root: bool = True) -> tuple[Workspace, Estate]:
     workspace = Workspace(env)
     estate = estate_file.load(workspace.estate_file)
     if root and any(site.platform == "lab" for site in estate.sites):
-        _as_root()
+        superuser.become_root()
     return workspace, estate
 
 
@@ -316,22 +330,6 @@ def _running(env: str) -> tuple[Workspace, Estate, Inventory]:
 
     workspace, estate = _estate(env)
     return workspace, estate, inventories.read(workspace, estate)
-
-
-def _as_root() -> None:
-    """Go on as root by sudo: a lab's namespaces and hosts are root's."""
-    if os.geteuid() == 0:
-        return
-    sudo = shutil.which("sudo")
-    if sudo is None:
-        raise MirrorforceError("a lab needs root, and there is no sudo", "run this as root")
-    keep = f"--preserve-env={','.join(ROOTED)}"
-    _become([sudo, keep, sys.executable, "-m", "mirrorforce", *sys.argv[1:]])
-
-
-def _become(line: list[str]) -> None:
-    sys.stdout.flush()
-    os.execvp(line[0], line)  # noqa: S606  (a list, no shell: the terminal is handed over)
 
 
 def _show(report: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401  (a report is a JSON document)
@@ -355,19 +353,8 @@ def _watch(look: Any) -> None:  # noqa: ANN401  (a function that gives renderabl
 
 
 def main() -> None:
-    """Run the command line; the exit status is one of `ExitCode`."""
+    """Run the command line; the exit status is one of `ExitCode` (Typer's own for bad usage is 2 as well)."""
     from mirrorforce.lab.commands import app as lab
 
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
-    try:
-        code = app(standalone_mode=False)
-    except MirrorforceError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
-        raise SystemExit(error.exit_code) from None
-    except click.ClickException as error:
-        error.show()
-        raise SystemExit(ExitCode.BAD_INPUT) from None
-    except (KeyboardInterrupt, click.Abort):
-        err.print("stopped; run the same command again to go on from what is there")
-        raise SystemExit(ExitCode.ERROR) from None
-    raise SystemExit(code if isinstance(code, int) else ExitCode.AS_DECLARED)
+    app()
