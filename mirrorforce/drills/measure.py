@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from mirrorforce.drills.history import Event, History
+    from mirrorforce.drills.history import Event, History, Way
 
 Key = TypeVar("Key")
 
@@ -67,7 +67,7 @@ class Timeline:
 
     start: float
     bin_seconds: float
-    acknowledged: Mapping[str, tuple[int, ...]]
+    acknowledged: Mapping[Way, tuple[int, ...]]
     rejected: tuple[int, ...]
     unknown: tuple[int, ...]
     reads: tuple[int, ...]
@@ -95,8 +95,8 @@ class Measures:
     """
 
     rpo_rows: int
-    outages: Mapping[str, Outage]
-    slowest_client: Mapping[str, Outage]
+    outages: Mapping[Way, Outage]
+    slowest_client: Mapping[Way, Outage]
     by_kind: Mapping[str, float | None]
     outcomes: Mapping[str, int]
     longest_wait: float

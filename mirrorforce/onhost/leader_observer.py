@@ -19,7 +19,7 @@ from mirrorforce.onhost.primary_record import Leader
 
 if TYPE_CHECKING:
     import queue
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from ipaddress import IPv4Address
 
     from mirrorforce.onhost.watcher_config import Config
@@ -67,6 +67,15 @@ class Broken:
 Event = Read | Unread | Asked | Broken
 
 
+def news(before: Mapping[str, Leader | None], now: Mapping[str, Leader | None]) -> Iterator[str]:
+    """What changed between two reads of the leader keys, in words: drills read them for the moment. Pure."""
+    for cell, leader in now.items():
+        if cell in before and before[cell] == leader:
+            continue
+        holder = f"{leader.name} holds" if leader else "nobody holds"
+        yield f"{cell}: {holder} the leader key"
+
+
 class Observer:
     """The threads that see: they put events on a queue and touch nothing else."""
 
@@ -107,6 +116,7 @@ class Observer:
     def _read(self) -> None:
         client = self._client()
         keys = self._config.leader_keys
+        last: dict[str, Leader | None] = {}
         while True:
             try:
                 found = client.get_all(list(keys.values()))
@@ -114,11 +124,13 @@ class Observer:
                 self._events.put(Unread(str(fault)))
             else:
                 held = {cell: found[key] for cell, key in keys.items()}
-                self._events.put(
-                    Read(
-                        {cell: Leader(at.value, at.mod_revision) if at else None for cell, at in held.items()}
-                    )
-                )
+                leaders = {
+                    cell: Leader(at.value, at.mod_revision) if at else None for cell, at in held.items()
+                }
+                self._events.put(Read(leaders))
+                for line in news(last, leaders):
+                    log.info("%s", line)
+                last = leaders
             self._changed.wait(self._config.read_every_s)
             self._changed.clear()
 

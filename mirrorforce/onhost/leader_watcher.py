@@ -31,7 +31,7 @@ from mirrorforce.onhost.watcher_config import Config, load
 
 if TYPE_CHECKING:
     from mirrorforce.onhost.leader_observer import Event
-    from mirrorforce.onhost.primary_record import Leader
+    from mirrorforce.onhost.primary_record import Leader, Record
 
 CONFIG = Path("/etc/mirrorforce/leader_watcher.json")
 TICK_S = 1.0
@@ -64,7 +64,7 @@ class Watcher:
         self._seen = dict.fromkeys(config.cells, Seen())
         self._asking: set[tuple[str, Leader]] = set()
         self._last_read = time.monotonic()
-        self._reload_due = False
+        self._unanswered: dict[str, Record] = {}
 
     def run(self) -> None:
         """Watch until the process ends; raises what ended a thread."""
@@ -109,9 +109,11 @@ class Watcher:
             if record != last:
                 log.warning("%s: %s instead of %s", cell, record or "dynamic", last or "dynamic")
                 self._files.write(cell, record)
-                self._reload_due = True
-        if self._reload_due:
-            self._reload_due = not reloaded()
+                self._unanswered[cell] = record
+        if self._unanswered and reloaded():
+            for cell, record in self._unanswered.items():
+                log.info("%s: now answered with %s", cell, record or "the dynamic record")
+            self._unanswered = {}
 
 
 def reloaded() -> bool:
