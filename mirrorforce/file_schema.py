@@ -23,6 +23,10 @@ def _is_integer(_checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _pattern(_validator: object, pattern: str, value: object, _part: object) -> Iterator[ValidationError]:
     """JSON Schema's `$` is the end of the text; Python's lets a line break follow."""
     if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
@@ -115,7 +119,7 @@ def _faults_of(schema: Mapping[str, Any], error: ValidationError) -> Iterator[Fa
     else:
         meant = ""
         if error.validator == "enum" and isinstance(error.instance, str):
-            meant = nearest(error.instance, _part(error)["enum"])
+            meant = nearest(error.instance, filter(_is_text, _part(error)["enum"]))
         yield Fault(path, shown(error.instance), _allowed(error), meant)
 
 
