@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from mirrorforce.errors import MirrorforceError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 ROOTED = (
     "MIRRORFORCE_ENV", "MIRRORFORCE_HOME", "MIRRORFORCE_CACHE", "MIRRORFORCE_PULUMI_SOURCE",
@@ -33,7 +30,7 @@ def become_root() -> None:
     become([sudo, keep, sys.executable, "-m", "mirrorforce", *sys.argv[1:]])
 
 
-def become(line: Sequence[str]) -> NoReturn:
+def become(line: list[str]) -> NoReturn:
     """Let another program take this process's place, terminal and all."""
     sys.stdout.flush()
     os.execvp(line[0], line)  # noqa: S606  (a list, no shell: the terminal is handed over)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from mirrorforce.lab import disks, estate, hosts, links, names, networks, requirements, targets
+from mirrorforce import superuser
+from mirrorforce.errors import BadInputError
+from mirrorforce.lab import disk_speed, disks, estate, hosts, link_words, links, names, networks, targets
 from mirrorforce.lock import only_one
 from mirrorforce.workspace import Workspace
 
@@ -33,12 +36,22 @@ HostOrSite = Annotated[str, typer.Argument(metavar="HOST|SITE", help="A host or 
 SiteOrLink = Annotated[
     str, typer.Argument(metavar="SITE|LINK", help="A site, or a link by its two sites: east-west.")
 ]
+OptionalSiteOrLink = Annotated[
+    str | None, typer.Argument(metavar="[SITE|LINK]", help="A site, or a link by its two sites: east-west.")
+]
+Link = Annotated[str, typer.Argument(metavar="LINK", help="A link by its two sites: east-west.")]
 
 
 @app.callback()
 def lab() -> None:
     """Power, wires and leftovers of a lab on this machine."""
-    requirements.require_root()
+    if not _only_asks_for_help():
+        superuser.become_root()
+
+
+def _only_asks_for_help() -> bool:
+    """Whether the command line is a question about the command line: that takes no rights."""
+    return not {"--help", "-h"}.isdisjoint(sys.argv)
 
 
 @app.command("power-off")
@@ -64,9 +77,28 @@ def power_on(target: HostOrSite, env: Env = "lab") -> None:
 
 
 @app.command()
-def cut(target: SiteOrLink, env: Env = "lab") -> None:
+def cut(
+    target: OptionalSiteOrLink = None,
+    env: Env = "lab",
+    *,
+    one_way: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            "--one-way", metavar="FROM TO", help="Lose only what goes from a site to another: east west."
+        ),
+    ] = None,
+) -> None:
     """Cut a link, or a site off from all others. What is cut loses packets without a word."""
-    match targets.site_or_link(env, target):
+    if (target is None) == (one_way is None):
+        message = "nothing to cut" if target is None else f"both {target} and --one-way"
+        step = "name a site or a link (east-west), or one direction of a link: --one-way east west"
+        raise BadInputError(message, step)
+    if one_way:
+        start, end = targets.direction(env, *one_way)
+        links.cut_one_way(env, start, end)
+        _say(f"nothing gets from {start} to {end}; from {end} to {start} all does")
+        return
+    match targets.site_or_link(env, str(target)):
         case str(site):
             estate.cut_site(env, site)
         case a, b:
@@ -76,13 +108,38 @@ def cut(target: SiteOrLink, env: Env = "lab") -> None:
 
 @app.command()
 def mend(target: SiteOrLink, env: Env = "lab") -> None:
-    """Mend a link, or the ends of all links at a site."""
+    """Bring a link back as declared (ends, delay, loss), or mend the ends of all links at a site."""
     match targets.site_or_link(env, target):
         case str(site):
             estate.mend_site(env, site)
         case a, b:
             estate.mend_link(env, a, b)
     _say(f"{target} is mended")
+
+
+@app.command()
+def shape(
+    link: Link,
+    env: Env = "lab",
+    *,
+    delay_factor: Annotated[
+        float, typer.Option(min=0, help="The round trip, as a multiple of the declared one.")
+    ] = 1.0,
+    loss: Annotated[
+        float, typer.Option(min=0, max=100, help="Packets that each direction loses, in percent.")
+    ] = 0.0,
+) -> None:
+    """Make a link slow or lossy, until it is shaped again or mended."""
+    a, b = targets.link(env, link)
+    now = estate.shape_link(env, a, b, delay_factor=delay_factor, loss_percent=loss)
+    _say(f"{link} takes {now.round_trip_ms:g} ms there and back, and loses {loss:g} % each way")
+
+
+@app.command()
+def heal(env: Env = "lab") -> None:
+    """Give back all power, mend all links, make slow disks fast again. What is in the hosts stays."""
+    estate.heal(env)
+    _say(f"every site and host of {env} has power, every link is as declared")
 
 
 @app.command()
@@ -140,7 +197,8 @@ def _hosts(env: str) -> Table:
         state = hosts.observe(env, spec.name)
         if state:
             volumes = " ".join(f"{volume.name}={volume.size_mib}MiB" for volume in state.spec.volumes)
-            table.add_row(spec.name, state.spec.address, _power(state.running), volumes)
+            slow = ", slow disk" if disk_speed.slowed(env, spec.name) else ""
+            table.add_row(spec.name, state.spec.address, _power(state.running) + slow, volumes)
     for left in targets.unfinished_hosts(Workspace(env)):
         table.add_row(left, "", "unfinished", "")
     return table
@@ -151,10 +209,13 @@ def _links(env: str) -> Table:
     for spec in links.all_recorded(env):
         state = links.observe(env, spec.a, spec.b)
         if state:
-            down = " and ".join(state.down_at)
-            text = "up" if state.running else f"cut at {down}" if down else "gone"
-            table.add_row(spec.name, f"{state.spec.round_trip_ms:g} ms", text)
+            table.add_row(spec.name, _round_trip(state, spec.round_trip_ms), link_words.state(state))
     return table
+
+
+def _round_trip(state: links.LinkState, declared_ms: float) -> str:
+    now = f"{state.spec.round_trip_ms:g} ms"
+    return now if state.spec.round_trip_ms == declared_ms else f"{now} (declared {declared_ms:g})"
 
 
 def _power(running: bool) -> str:  # noqa: FBT001  a state, in words

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.lab import files, image_uses, names, tools
+from mirrorforce.lab import files, image_uses, loops, names, tools
 from mirrorforce.lab.specs import HostSpec, VolumeSpec
 from mirrorforce.workspace import Workspace
 
@@ -66,13 +66,14 @@ def create(spec: HostSpec) -> None:
     fresh = final.with_name(f".{spec.name}.new")
     files.remove_tree(fresh)
     files.remove_tree(final)
-    for part in ("upper", "work", "root", "mounts", "volumes"):
-        # The layer's top folder is the host's root folder: everybody in the host reads it.
-        (fresh / part).mkdir(mode=0o755 if part == "upper" else 0o700, parents=True)
+    for part in ("work", "root", "mounts", "volumes"):
+        (fresh / part).mkdir(mode=0o700, parents=True)
     fresh.chmod(0o700)
+    # The layer's top folder is the host's root folder: everybody in the host reads it.
+    files.open_folders(fresh, Path("upper"))
     (fresh / "image").symlink_to(spec.image)
     image_uses.add(Path(spec.image), final)
-    files.write(fresh / "upper/etc/machine-id", f"{secrets.token_hex(16)}\n", 0o444)
+    _write_into(fresh / "upper", Path("etc/machine-id"), f"{secrets.token_hex(16)}\n", 0o444)
     _write_host_key(fresh / "upper")
     _write_identity(fresh / "upper", spec)
     for volume in spec.volumes:
@@ -92,14 +93,20 @@ def _write_host_key(upper: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    files.write(upper / _HOST_KEY, private.decode(), files.PRIVATE)
-    files.write(upper / f"{_HOST_KEY}.pub", public.decode() + "\n")
+    _write_into(upper, _HOST_KEY, private.decode(), files.PRIVATE)
+    _write_into(upper, _HOST_KEY.with_suffix(".pub"), public.decode() + "\n")
 
 
 def _write_identity(upper: Path, spec: HostSpec) -> None:
     for path, text in identity(spec).items():
-        files.write(upper / path, text)
+        _write_into(upper, Path(path), text)
     _write_authorized_key(upper, spec)
+
+
+def _write_into(upper: Path, file: Path, text: str, mode: int = files.PUBLIC) -> None:
+    """Write a file of the host. Its folders are as open as a host's are, whatever our own umask is."""
+    files.open_folders(upper, file.parent)
+    files.write(upper / file, text, mode)
 
 
 def identity(spec: HostSpec) -> dict[str, str]:
@@ -118,6 +125,7 @@ def identity(spec: HostSpec) -> dict[str, str]:
 
 def _write_authorized_key(upper: Path, spec: HostSpec) -> None:
     """As role and image leave them: the admin's own, for nobody else to read."""
+    files.open_folders(upper, Path("home"))
     home = Path(spec.image) / f"home/{ADMIN}"
     owner = home.stat()
     for path in (upper / f"home/{ADMIN}", (upper / _AUTHORIZED_KEYS).parent):
@@ -180,6 +188,20 @@ def grow_unmounted(disk: Path, volume: VolumeSpec) -> None:
     # The tool insists on a check first: its exit status 1 says that it mended something.
     tools.run(["e2fsck", "-f", "-p", file], allowed=(0, 1))
     tools.run(["resize2fs", file])
+
+
+def remove_from_volume(disk: Path, volume: str, file: str) -> None:
+    """Remove a file from the top of a volume that nothing uses."""
+    script = (
+        'flock "$1" mount -o loop,noatime "$2" "$3" && rm -f -- "$3/$4"; status=$?;'
+        ' umount "$3" && exit $status'
+    )
+    point = disk / "mounts" / volume
+    point.mkdir(parents=True, exist_ok=True)
+    words: list[str | Path] = ["sh", "-c", script, "sh", loops.LOCK, volume_file(disk, volume), point, file]
+    # In a mount namespace of its own: whatever kills us, nothing stays mounted.
+    tools.run(["unshare", "--mount", "--propagation", "private", *words])
+    loops.wait_until_free(disk)
 
 
 def real_volumes(disk: Path, volumes: Iterable[VolumeSpec]) -> tuple[VolumeSpec, ...]:

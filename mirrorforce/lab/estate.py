@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mirrorforce.errors import BadInputError
 from mirrorforce.lab import (
     cgroups,
+    disk_speed,
     disks,
     hosts,
     image_uses,
@@ -19,6 +20,7 @@ from mirrorforce.lab import (
     namespaces,
     networks,
     tools,
+    wire,
 )
 from mirrorforce.lab.requirements import checks
 from mirrorforce.workspace import Workspace
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from mirrorforce.lab.specs import HostSpec, LinkSpec, NetworkSpec
 
 __all__ = [
-    "checks", "cut_link", "cut_site", "exists", "mend_link", "mend_site",
-    "power_off_site", "power_on_site", "sweep",
+    "checks", "cut_link", "cut_site", "exists", "heal", "mend_link", "mend_site",
+    "power_off_site", "power_on_site", "shape_link", "sweep",
 ]  # fmt: skip
 
 _MOUNT_POINT_FIELD = 4
@@ -74,8 +76,36 @@ def cut_link(estate: str, a: str, b: str) -> None:
 
 
 def mend_link(estate: str, a: str, b: str) -> None:
-    """Mend the link between two sites at both ends."""
-    links.mend(estate, a, b)
+    """Bring the link back as it was last declared, whatever was done to it: both ends, delay and loss."""
+    links.ensure(links.declared(estate, a, b))
+
+
+def shape_link(
+    estate: str, a: str, b: str, *, delay_factor: float = 1.0, loss_percent: float = 0.0
+) -> wire.Condition:
+    """Multiply the declared round trip and lose packets of each direction; what the wire then is.
+
+    Takes the place of an earlier shape or one-way cut. BadInputError for what a wire cannot be.
+    """
+    declared = links.declared(estate, a, b)
+    wanted = wire.shaped(declared.round_trip_ms, delay_factor, loss_percent)
+    links.shape(estate, a, b, wanted)
+    return wanted
+
+
+def heal(estate: str) -> None:
+    """Bring back all that was taken from the lab: power, links, speed of disks. Files on disks stay.
+
+    Hosts stay as they are inside: what a drill broke there, its own heal undoes.
+    """
+    for site in tuple(networks.all_recorded(estate)):
+        networks.ensure(site)
+    for link in links.all_recorded(estate):
+        links.ensure(link)
+    known = disks.all_recorded(estate)
+    hosts.power_on_together(known)
+    for host in known:
+        disk_speed.restore(estate, host.name)
 
 
 def _require_site(estate: str, site: str) -> NetworkSpec:

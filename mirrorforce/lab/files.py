@@ -45,6 +45,17 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def open_folders(top: Path, below: Path) -> None:
+    """Make the folders of the relative path `below` under `top`: for everybody to enter, whatever our umask.
+
+    Folders that exist keep their mode.
+    """
+    for folder in reversed((top / below, *(top / part for part in below.parents))):
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            folder.chmod(0o755)
+
+
 def remove_tree(path: Path) -> None:
     """Remove a folder: out of sight at once, so that a kill in between leaves no half of it in use."""
     gone = path.with_name(f".{path.name}.gone")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.estate import SSH_PORT
-from mirrorforce.lab import cgroups, disks, loops, names, namespaces, tools
+from mirrorforce.lab import cgroups, disk_speed, disks, loops, names, namespaces, tools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,7 @@ def start(spec: HostSpec) -> None:
         raise MirrorforceError(message, f"mirrorforce down {spec.estate}, then mirrorforce up {spec.estate}")
     cut(spec.estate, spec.site, [spec.name])
     loops.make_nodes()
+    disk_speed.forget_unused()
     group = cgroups.of_host(spec.estate, spec.name)
     group.mkdir(parents=True, exist_ok=True)
     namespace = names.namespace(spec.estate, spec.site)
@@ -165,6 +166,9 @@ def cut(estate: str, site: str | None, chosen: Sequence[str]) -> None:
     """
     if site:
         _unplug(estate, site, chosen)
+    for name in chosen:
+        # What is unmounted is written back first: not at the pace of a disk that was slowed down.
+        disk_speed.restore(estate, name)
     cgroups.kill(cgroups.of_host(estate, name) for name in chosen)
     for name in chosen:
         loops.wait_until_free(disks.folder(estate, name))

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mirrorforce.errors import MirrorforceError
-from mirrorforce.lab import disks, host_plan, host_power, locks, networks
+from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.lab import cgroups, disks, host_plan, host_power, locks, loops, networks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -139,6 +139,28 @@ def power_on(estate: str, name: str) -> HostState:
     return ensure(_known(estate, name))
 
 
+def restart(estate: str, name: str) -> HostState:
+    """Shut the host down in good order and start it again, as its administrator would."""
+    spec = _known(estate, name)
+    with _lock(estate, name):
+        host_power.stop(spec)
+    return ensure(spec)
+
+
+def remove_from_volume(estate: str, name: str, volume: str, file: str) -> None:
+    """Remove a file from the top of a volume of a host that is off; nothing to do where there is none.
+
+    MirrorforceError where the host runs: then the volume is its own.
+    """
+    spec = _known(estate, name)
+    with _lock(estate, name):
+        if cgroups.populated(cgroups.of_host(estate, name)):
+            message = f"host {name} runs: its volume {volume} is in use"
+            raise MirrorforceError(message, f"remove {file} on the host itself")
+        loops.make_nodes()
+        disks.remove_from_volume(disks.folder(spec.estate, spec.name), volume, file)
+
+
 def power_off_together(estate: str, specs: Iterable[HostSpec]) -> None:
     """Power loss of many hosts at the same moment."""
     by_site = _by_site(specs)
@@ -171,7 +193,7 @@ def _known(estate: str, name: str) -> HostSpec:
         return spec
     known = ", ".join(spec.name for spec in disks.all_recorded(estate)) or "none"
     message = f"estate {estate} has no host {name} in the lab; hosts: {known}"
-    raise MirrorforceError(message, f"mirrorforce up {estate} makes the hosts that are declared")
+    raise BadInputError(message, f"mirrorforce up {estate} makes the hosts that are declared")
 
 
 def _lock(estate: str, name: str) -> locks.Held:

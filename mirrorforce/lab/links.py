@@ -1,7 +1,8 @@
 """Links between sites: a wire with the round trip of the estate file, cut and mended at will.
 
 Each end is a tap interface of a switch (`vde_switch`) in its site's namespace; `wirefilter` joins the
-two switches and holds every packet for half the round trip. A cut link has a tap without power.
+two switches and holds every packet for half the round trip. A cut link has a tap without power; a link
+that is cut one way has a wire that loses every packet of that direction.
 """
 
 from __future__ import annotations
@@ -12,62 +13,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrorforce.errors import MirrorforceError
-from mirrorforce.lab import cgroups, files, locks, names, namespaces, networks, wire
+from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.lab import cgroups, files, link_ends, locks, names, networks, wire
 from mirrorforce.lab.specs import LinkSpec
 from mirrorforce.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 _SCRIPT = Path(__file__).with_name("scripts") / "lay-link.sh"
 _DEADLINE_SECONDS = 15.0
 _POLL_SECONDS = 0.02
-# Worse than any route through a link: what cannot pass a cut link is lost without a word, as on a real
-# wide area network, where the near router would otherwise refuse it at once.
-_LAST_RESORT_METRIC = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link as it is. `running`: carried, and up at both ends; `down_at`: sites whose end is down.
+    """A link as it is. `running`: carried, up at both ends, and losing nothing on purpose.
 
-    `spec` holds the round trip that the wire is set to, asked of the wire itself.
+    `down_at`: sites whose end is down. `spec` holds the round trip that the wire is set to, and `condition`
+    (from `spec.a` to `spec.b`) all that it is set to, both asked of the wire itself.
     """
 
     spec: LinkSpec
     running: bool
     down_at: tuple[str, ...]
     condition: wire.Condition | None
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    namespace: str
-    interface: str
-    own_address: str
-    own_mac: str
-    far_address: str
-    far_mac: str
-    far_cidr: str
-
-
-def _ends(spec: LinkSpec) -> dict[str, _End]:
-    def end(site: str, far: str, own_address: str, far_address: str, far_cidr: str) -> _End:
-        return _End(
-            namespace=names.namespace(spec.estate, site),
-            interface=names.tap(far),
-            own_address=own_address,
-            own_mac=names.tap_mac(spec.estate, site, far),
-            far_address=far_address,
-            far_mac=names.tap_mac(spec.estate, far, site),
-            far_cidr=far_cidr,
-        )
-
-    return {
-        spec.a: end(spec.a, spec.b, spec.a_address, spec.b_address, spec.b_cidr),
-        spec.b: end(spec.b, spec.a, spec.b_address, spec.a_address, spec.a_cidr),
-    }
 
 
 def spec_file(estate: str, name: str) -> Path:
@@ -104,8 +74,8 @@ def ensure(spec: LinkSpec) -> LinkState:
             _take_up(spec.estate, spec.name)
             _lay(spec)
         wire.set_condition(_management(spec), wire.even(spec.round_trip_ms))
-        for end in _ends(spec).values():
-            _raise_end(end)
+        for end in link_ends.of(spec).values():
+            link_ends.power_up(end)
     return _require_state(spec)
 
 
@@ -121,10 +91,10 @@ def observe(estate: str, a: str, b: str) -> LinkState | None:
     spec = recorded(estate, names.link(a, b))
     if spec is None:
         return None
-    down = tuple(site for site, end in _ends(spec).items() if not _is_up(end))
+    down = tuple(site for site, end in link_ends.of(spec).items() if not link_ends.is_up(end))
     condition = wire.condition(_management(spec)) if is_laid(spec) else None
     trip = condition.round_trip_ms if condition else spec.round_trip_ms
-    running = condition is not None and not down
+    running = condition is not None and condition.is_lossless and not down
     return LinkState(replace(spec, round_trip_ms=trip), running, down, condition)
 
 
@@ -134,45 +104,73 @@ def remove(estate: str, a: str, b: str) -> None:
     with _lock(estate, name):
         spec = recorded(estate, name)
         _take_up(estate, name)
-        for end in _ends(spec).values() if spec else ():
-            _forget_routes(end)
+        for end in link_ends.of(spec).values() if spec else ():
+            link_ends.forget_routes(end)
         spec_file(estate, name).unlink(missing_ok=True)
 
 
 def cut(estate: str, a: str, b: str, *, at: Sequence[str] = ()) -> None:
     """Take the ends at the sites down (both, where none is named): nothing passes in any direction."""
-    spec = _known(estate, a, b)
+    spec = declared(estate, a, b)
     with _lock(estate, spec.name):
-        for site, end in _ends(spec).items():
-            if site in (at or (a, b)) and _has_interface(end):
-                namespaces.ip(end.namespace, [f"link set dev {end.interface} down"])
+        for site, end in link_ends.of(spec).items():
+            if site in (at or (a, b)):
+                link_ends.power_down(end)
 
 
 def mend(estate: str, a: str, b: str, *, at: Sequence[str] = ()) -> None:
     """Raise the ends at the sites (both, where none is named). Lays the link where it is gone."""
-    spec = _known(estate, a, b)
+    spec = declared(estate, a, b)
     if not is_laid(spec):
         ensure(spec)
         return
     with _lock(estate, spec.name):
-        for site, end in _ends(spec).items():
+        for site, end in link_ends.of(spec).items():
             if site in (at or (a, b)):
-                _raise_end(end)
+                link_ends.power_up(end)
+
+
+def cut_one_way(estate: str, a: str, b: str) -> None:
+    """Lose all that goes from `a` to `b`; what goes back passes as before. Until the next `ensure`."""
+    spec = declared(estate, a, b)
+    with _lock(estate, spec.name):
+        found = wire.condition(_management(spec)) or wire.even(spec.round_trip_ms)
+        _set(spec, a, wire.losing_all_there(found if a == spec.a else found.reversed()))
 
 
 def shape(estate: str, a: str, b: str, condition: wire.Condition) -> None:
     """Set delay and loss of each direction (from `a` to `b`, and back) until the next `ensure`."""
-    spec = _known(estate, a, b)
+    spec = declared(estate, a, b)
     with _lock(estate, spec.name):
-        wire.set_condition(_management(spec), condition if a == spec.a else condition.reversed())
+        _set(spec, a, condition)
 
 
-def _known(estate: str, a: str, b: str) -> LinkSpec:
+def hold(estate: str, a: str, b: str, *, down_at: Collection[str], condition: wire.Condition) -> None:
+    """Bring the whole link to this state, whatever it is in: who is down, delay and loss from `a` to `b`.
+
+    Sites that `down_at` does not name have their end up. Lays the link where it is gone. Any number of
+    times the same: whoever was killed in between does it again.
+    """
+    spec = declared(estate, a, b)
+    if not is_laid(spec):
+        ensure(spec)
+    with _lock(estate, spec.name):
+        _set(spec, a, condition)
+        for site, end in link_ends.of(spec).items():
+            (link_ends.power_down if site in down_at else link_ends.power_up)(end)
+
+
+def _set(spec: LinkSpec, a: str, condition: wire.Condition) -> None:
+    wire.set_condition(_management(spec), condition if a == spec.a else condition.reversed())
+
+
+def declared(estate: str, a: str, b: str) -> LinkSpec:
+    """The spec that the link was last brought to; BadInputError where there is none."""
     if spec := recorded(estate, names.link(a, b)):
         return spec
     known = ", ".join(spec.name for spec in all_recorded(estate)) or "none"
     message = f"estate {estate} has no link between {a} and {b} in the lab; links: {known}"
-    raise MirrorforceError(message, f"mirrorforce up {estate} lays the links that are declared")
+    raise BadInputError(message, f"mirrorforce up {estate} lays the links that are declared")
 
 
 def _lock(estate: str, name: str) -> locks.Held:
@@ -187,7 +185,7 @@ def _lay(spec: LinkSpec) -> None:
     runtime = files.private_folder(_runtime(spec.estate, spec.name))
     group = cgroups.of_link(spec.estate, spec.name)
     group.mkdir(parents=True, exist_ok=True)
-    ends = [word for end in _ends(spec).values() for word in (end.namespace, end.interface)]
+    ends = [word for end in link_ends.of(spec).values() for word in (end.namespace, end.interface)]
     with (runtime / "log").open("wb") as log:
         process = subprocess.Popen(
             [_SCRIPT, group, runtime, *ends],
@@ -217,51 +215,6 @@ def is_laid(spec: LinkSpec) -> bool:
     """Whether the wire answers and both of its ends stick out in today's namespaces of the sites."""
     return (
         cgroups.populated(cgroups.of_link(spec.estate, spec.name))
-        and all(_has_interface(end) for end in _ends(spec).values())
+        and all(link_ends.has_interface(end) for end in link_ends.of(spec).values())
         and wire.condition(_management(spec)) is not None
     )
-
-
-def _interfaces(end: _End) -> list[dict[str, object]]:
-    if not namespaces.exists(end.namespace):
-        return []
-    rows = namespaces.show(end.namespace, "link", "show")
-    return [row for row in rows if row.get("ifname") == end.interface]
-
-
-def _has_interface(end: _End) -> bool:
-    return bool(_interfaces(end))
-
-
-def _is_up(end: _End) -> bool:
-    """Whether the end has power and its route: taking an interface down forgets the routes through it."""
-    rows = _interfaces(end)
-    return bool(rows) and "UP" in str(rows[0].get("flags")) and _has_route(end)
-
-
-def _has_route(end: _End) -> bool:
-    rows = namespaces.show(end.namespace, "route", "show", "dev", end.interface)
-    return any((row.get("dst"), row.get("gateway")) == (end.far_cidr, end.far_address) for row in rows)
-
-
-def _raise_end(end: _End) -> None:
-    way = f"{end.far_cidr} via {end.far_address} dev {end.interface} onlink src {end.own_address}"
-    namespaces.ip(
-        end.namespace,
-        [
-            f"route replace blackhole {end.far_cidr} metric {_LAST_RESORT_METRIC}",
-            f"link set dev {end.interface} address {end.own_mac} up",
-            # A question for the far end's address would cost the first packet a whole round trip.
-            f"neighbour replace {end.far_address} lladdr {end.far_mac} dev {end.interface} nud permanent",
-            f"route replace {way}",
-        ],
-    )
-
-
-def _forget_routes(end: _End) -> None:
-    if namespaces.exists(end.namespace):
-        found = namespaces.show(end.namespace, "route", "show", "type", "blackhole")
-        if any(row.get("dst") == end.far_cidr for row in found):
-            namespaces.ip(
-                end.namespace, [f"route delete blackhole {end.far_cidr} metric {_LAST_RESORT_METRIC}"]
-            )

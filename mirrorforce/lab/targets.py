@@ -29,11 +29,36 @@ def site_or_link(env: str, name: str) -> str | tuple[str, str]:
     sites = _sites(env)
     if name in sites:
         return name
-    pairs = {spec.name: (spec.a, spec.b) for spec in links.all_recorded(env)}
-    both_ways = {f"{one}-{other}": (one, other) for a, b in pairs.values() for one, other in ((a, b), (b, a))}
+    both_ways = _both_ways(env)
     if name in both_ways:
         return both_ways[name]
-    raise unknown(name, "site or link", (*sites, *pairs))
+    raise unknown(name, "site or link", (*sites, *_links(env)))
+
+
+def link(env: str, name: str) -> tuple[str, str]:
+    """The two sites of the link; either of them may be named first."""
+    both_ways = _both_ways(env)
+    if name in both_ways:
+        return both_ways[name]
+    raise unknown(name, "link", _links(env))
+
+
+def direction(env: str, start: str, end: str) -> tuple[str, str]:
+    """The two sites, joined by a link; BadInputError with the right spelling where they are not."""
+    sites = _sites(env)
+    for site in (start, end):
+        if site not in sites:
+            raise unknown(site, "site", sites)
+    return link(env, f"{start}-{end}")
+
+
+def _both_ways(env: str) -> dict[str, tuple[str, str]]:
+    pairs = ((spec.a, spec.b) for spec in links.all_recorded(env))
+    return {f"{one}-{other}": (one, other) for a, b in pairs for one, other in ((a, b), (b, a))}
+
+
+def _links(env: str) -> tuple[str, ...]:
+    return tuple(spec.name for spec in links.all_recorded(env))
 
 
 def _sites(env: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mirrorforce.errors import BadInputError, MirrorforceError
@@ -44,6 +44,11 @@ class Condition:
         """There and back, in milliseconds."""
         return self.delay_there_ms + self.delay_back_ms
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether no packet is lost in either direction."""
+        return self.loss_there_percent == self.loss_back_percent == 0
+
     def reversed(self) -> Condition:
         """The same condition, seen from the other end."""
         return Condition(
@@ -54,6 +59,17 @@ class Condition:
 def even(round_trip_ms: float) -> Condition:
     """The condition of a sound wire: half of the round trip each way, no loss."""
     return Condition(round_trip_ms / 2, round_trip_ms / 2)
+
+
+def shaped(round_trip_ms: float, delay_factor: float = 1.0, loss_percent: float = 0.0) -> Condition:
+    """A wire of that round trip times `delay_factor`, half of it each way, with that loss each way."""
+    each_way = round_trip_ms * delay_factor / 2
+    return Condition(each_way, each_way, loss_percent, loss_percent)
+
+
+def losing_all_there(condition: Condition) -> Condition:
+    """The same wire when no packet gets from here to there."""
+    return replace(condition, loss_there_percent=_PERCENT)
 
 
 def commands(wanted: Condition) -> tuple[str, ...]:

@@ -6,6 +6,8 @@
 # The host's file systems are mounted in a mount namespace of its own: they vanish with its last
 # process, whatever kills it, and no other host or login ever holds a copy of them open.
 set -eu
+# Mount points in the host are for everybody, whatever our caller's umask is.
+umask 022
 
 if [ "$1" != inside ]; then
   echo 0 > "$1/cgroup.procs"
