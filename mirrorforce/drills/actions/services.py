@@ -1,0 +1,95 @@
+"""Processes on hosts: killed, frozen, stopped, started. By the names of their units: anybody finds them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from mirrorforce.drills.acts import Process
+from mirrorforce.errors import MirrorforceError
+from mirrorforce.operations import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mirrorforce.drills.actions.context import Context
+    from mirrorforce.drills.acts import Act
+
+PATRONI = "patroni.service"
+ETCD = "etcd.service"
+DNS = ("gdnsd.service", "leader_watcher.service")
+
+_UNITS: Mapping[Process, str] = {
+    Process.PATRONI: PATRONI,
+    Process.ETCD: ETCD,
+    Process.GDNSD: "gdnsd.service",
+    Process.LEADER_WATCHER: "leader_watcher.service",
+}
+_DATA_FOLDER = "17/postmaster.pid"
+_RUNNING_WITHIN = 60.0
+
+
+def kill(ctx: Context, act: Act) -> None:
+    """SIGKILL to that one process: its children live until they notice, its unit does as it always does."""
+    process = act.process
+    if process is None:
+        raise MirrorforceError("there is nothing to kill: the act names no process")
+    ctx.on_all(act.hosts, lambda host: _kill_command(ctx, host, process), f"kill {process}")
+
+
+def _kill_command(ctx: Context, host: str, process: Process) -> str:
+    if process is Process.POSTMASTER:
+        file = shlex.quote(f"{ctx.mount(host, 'data')}/{_DATA_FOLDER}")
+        return f'kill -KILL "$(head -n 1 {file})"'
+    return f"systemctl kill --kill-whom=main --signal=KILL {_UNITS[process]}"
+
+
+def freeze(ctx: Context, act: Act) -> None:
+    """No process of Patroni's unit, PostgreSQL's among them, runs on: connections stay, nothing answers."""
+    ctx.on_all(act.hosts, f"systemctl freeze {PATRONI}", "freeze")
+
+
+def thaw(ctx: Context, act: Act) -> None:
+    """Let them run on. What lost its power meanwhile is not frozen any more."""
+    ctx.on_all(ctx.with_power(act.hosts), f"systemctl thaw {PATRONI}", "thaw")
+
+
+def stop_etcd(ctx: Context, act: Act) -> None:
+    """Stop the voters' etcd in good order, all at the same time."""
+    _stop(ctx, act.hosts, [ETCD])
+
+
+def start_etcd(ctx: Context, act: Act) -> None:
+    """Start it again; together, for one voter alone waits for the others."""
+    _start(ctx, act.hosts, [ETCD])
+
+
+def stop_dns(ctx: Context, act: Act) -> None:
+    """Stop failover DNS: gdnsd and the leader watcher."""
+    _stop(ctx, act.hosts, DNS)
+
+
+def start_dns(ctx: Context, act: Act) -> None:
+    """Start it again."""
+    _start(ctx, act.hosts, DNS)
+
+
+def _stop(ctx: Context, hosts: Iterable[str], units: Sequence[str]) -> None:
+    # In the order of units: the watcher's last deed needs no gdnsd.
+    ctx.on_all(hosts, f"systemctl stop {' '.join(units)}", f"stop {' and '.join(units)}", timeout=60.0)
+
+
+def _start(ctx: Context, hosts: Iterable[str], units: Sequence[str]) -> None:
+    """Start the units on hosts that have power; on the others they start with the host."""
+    chosen = ctx.with_power(hosts)
+    words, what = " ".join(units), f"start {' and '.join(units)}"
+    ctx.on_all(chosen, f"systemctl reset-failed {words} || true; systemctl start --no-block {words}", what)
+
+    waiting.until(
+        lambda: ctx.holds_on_all(chosen, f"systemctl is-active --quiet {words}") or None,
+        limit=_RUNNING_WITHIN,
+        otherwise=lambda: MirrorforceError(
+            f"{what}: after {_RUNNING_WITHIN:.0f} s they do not run on every one of {', '.join(chosen)}",
+            f"mirrorforce status {ctx.ws.env}",
+        ),
+    )
