@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup engine image up demo check test test-estate lint types down distclean lock
+.PHONY: help setup engine image up demo check test test-estate lint types down distclean lock reference
 
 ENV ?= lab
 PYTHON ?= python3
@@ -56,6 +56,9 @@ distclean: ## remove the caches (engine, image, Go) and the virtual environment;
 	@$(if $(wildcard $(VENV)/.run),$(AS_ROOT) $(BIN)/python -m toolchain.remove_caches)
 	@$(SUDO) rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
 	@$(SUDO) find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+reference: $(VENV)/.dev ## write docs/reference/command-line.md anew
+	@$(BIN)/python -m toolchain.command_reference
 
 engine: $(VENV)/.run
 	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_engine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -352,9 +353,15 @@ def _watch(look: Any) -> None:  # noqa: ANN401  (a function that gives renderabl
             time.sleep(2)
 
 
-def main() -> None:
-    """Run the command line; the exit status is one of `ExitCode` (Typer's own for bad usage is 2 as well)."""
+@cache
+def whole() -> typer.Typer:
+    """The command line with the verbs that live elsewhere."""
     from mirrorforce.lab.commands import app as lab
 
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
-    app()
+    return app
+
+
+def main() -> None:
+    """Run the command line; the exit status is one of `ExitCode` (Typer's own for bad usage is 2 as well)."""
+    whole()()
