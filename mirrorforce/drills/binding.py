@@ -1,4 +1,4 @@
-"""`bind`: a drill's words to the hosts, sites and links of one estate, as it is when a repetition begins. Pure.
+"""`bind`: a drill's words to the hosts, sites and links of one estate, as a repetition finds it. Pure.
 
 Only `the new primary` stays a word: `met` puts it in, once it is known.
 """
@@ -77,9 +77,7 @@ def _check_etcd_leader(drill: Drill, estate: Estate, cast: Cast, facts: Facts) -
         return
     allowed = casting.etcd_leader_sites(estate, cast.cell, facts.primary, given)
     if cast.site_of[facts.etcd_leader] not in allowed:
-        message = (
-            f"{drill.name}: the etcd leader is {facts.etcd_leader}; it has to be {given}, {cast.primary}"
-        )
+        message = f"{drill.name} needs the etcd leader {given}, {cast.primary}; it is {facts.etcd_leader}"
         raise MirrorforceError(message, f"etcd has to be led from: {', '.join(allowed)}")
 
 
@@ -117,6 +115,6 @@ def _from(link: tuple[str, str], sites: tuple[str, ...]) -> tuple[str, str]:
     if other in sites and one not in sites:
         return (other, one)
     raise BadInputError(
-        f"'{Verb.CUT_ONE_WAY}' on {one}-{other}, 'from' {', '.join(sites)}: one end of the link has to be there",
+        f"'{Verb.CUT_ONE_WAY}' on {one}-{other}, from {', '.join(sites)}: the link has not one end there",
         "name a site in which the link ends",
     )

@@ -62,8 +62,8 @@ def etcd_leader_sites(
 ) -> tuple[str, ...]:
     """The sites that etcd may be led from, the best first: the primary's alone, or all but that one.
 
-    primaries: each cell's primary host, as `Facts.primary`. Away from the primary, sites without any cell's primary come first: that is where the estate itself
-    moves etcd's leadership.
+    primaries: each cell's primary host, as `Facts.primary`. Away from the primary, sites without any
+    primary come first: that is where the estate itself moves etcd's leadership.
     """
     site_of = {host.name: host.site for host in placement.hosts(estate)}
     own = site_of[primaries[cell]]

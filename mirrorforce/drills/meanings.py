@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a phrase means; a site means its hosts too. Links are pairs of sites as the estate file has them."""
+    """What a phrase means; a site means its hosts too. Links are pairs of sites, as in the estate file."""
 
     hosts: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
@@ -64,9 +64,8 @@ def _sites(estate: Estate, *names: str) -> Meant:
 
 
 def _control(estate: Estate, *sites: str) -> Meant:
-    return _hosts(
-        [host.name for host in placement.hosts(estate) if host.role == "control" and host.site in sites]
-    )
+    hosts = (host for host in placement.hosts(estate) if host.role == "control")
+    return _hosts([host.name for host in hosts if host.site in sites])
 
 
 def _every_mirrored(estate: Estate) -> tuple[str, ...]:

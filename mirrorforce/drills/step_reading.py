@@ -92,11 +92,11 @@ def _wrong_host(value: Mapping[str, Any], path: FilePath) -> list[Fault]:
     if process is None:
         return []
     allowed = phrases.of_kinds(frozenset({words.RUNS_ON[Process(process)]}))
-    target = value["on"]
+    target = value["of"]
     if target in allowed:
         return []
     found = f"{shown(target)}, where no {process} runs"
-    return [Fault((*path, "on"), found, ", ".join(allowed))]
+    return [Fault((*path, "of"), found, ", ".join(allowed))]
 
 
 def _value(slot: Slot, given: object) -> str | float | None:

@@ -92,7 +92,7 @@ WORDS: Mapping[Verb, Word] = {
     Verb.KILL: Word(
         Slot("process", tuple(Process)),
         "kills a process with SIGKILL; what starts it again is part of what is drilled",
-        {"on": _HOSTS},
+        {"of": _HOSTS},
     ),
     Verb.FREEZE: Word(_MEMBERS, "stops Patroni and all of PostgreSQL where they stand; sockets stay open"),
     Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE),
@@ -189,5 +189,5 @@ BREAKS: frozenset[Verb] = frozenset(undone for word in WORDS.values() for undone
 
 
 def undoing(verb: Verb) -> Verb:
-    """The verb that ends the effect of this one; KeyError where it is none of `BREAKS`."""
-    return {undone: verb for verb, word in reversed(WORDS.items()) for undone in word.undoes}[verb]
+    """The verb that ends the effect of this one, which is one of `BREAKS`."""
+    return next(undoes for undoes, word in WORDS.items() if verb in word.undoes)
