@@ -10,9 +10,16 @@ from mirrorforce.workspace import ROOT
 
 COLLECT = """
 import sys
-sys.modules["hypothesis"] = None
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"hypothesis", "mypy", "ruff", "ansiblelint"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
 import pytest
-sys.exit(pytest.main(["tests/hosts", "--collect-only", "-q", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]))
+options = ["-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
+sys.exit(pytest.main(["tests/hosts", "--collect-only", "--quiet", *options]))
 """
 
 
