@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
 _V1_FILES = ("blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device")
 _V1_NO_LIMIT = 0
-_MILLISECONDS = 1000.0
 _MOUNT_POINT_FIELD = 4
 _LOOP_MAJOR = 7
 
 
-def accesses_per_second(milliseconds: float) -> int:
+def accesses_per_second(seconds: float) -> int:
     """How many accesses a disk takes that handles one at a time, each for so long: 1 at least. Pure."""
-    return max(1, round(_MILLISECONDS / milliseconds))
+    return max(1, round(1 / seconds))
 
 
 def refusal() -> str:
@@ -34,8 +33,8 @@ def refusal() -> str:
     return "the kernel holds back no accesses to disks: it has neither blkio.throttle nor io.max"
 
 
-def slow(estate: str, host: str, volume: str, milliseconds: float) -> None:
-    """Let each access to the volume take so many milliseconds, one after another.
+def slow(estate: str, host: str, volume: str, seconds: float) -> None:
+    """Let each access to the volume take so many seconds, one after another.
 
     MirrorforceError where the host has no such volume in use (it is off), or the machine cannot do it.
     """
@@ -46,7 +45,7 @@ def slow(estate: str, host: str, volume: str, milliseconds: float) -> None:
         raise MirrorforceError(message, f"give it power: mirrorforce lab power-on {host} --env {estate}")
     if why := refusal():
         raise MirrorforceError(why, "boot a kernel with CONFIG_BLK_DEV_THROTTLING")
-    _limit(estate, host, numbers, accesses_per_second(milliseconds))
+    _limit(estate, host, numbers, accesses_per_second(seconds))
 
 
 def restore(estate: str, host: str) -> None:
