@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirrorforce import placement
 from mirrorforce.estate import ETCD_CLIENT_PORT
 from mirrorforce.etcd_variables import WATCHER
 
@@ -48,6 +49,7 @@ def application(estate: Estate, secrets: EstateSecrets) -> Variables:
         for cell in estate.cells
         for name, password in (
             (cell.name, secrets.cells[cell.name].application_password),
+            (f"{cell.name}-multi", secrets.cells[cell.name].application_password),
             (f"{cell.name}-ro", secrets.cells[cell.name].reader_password),
         )
     }
@@ -64,7 +66,7 @@ def _members(hosts: Sequence[Host], cell: Cell) -> list[Host]:
 
 def _cell(estate: Estate, hosts: Sequence[Host], cell: Cell) -> dict[str, object]:
     """The cell's members, the preferred site first, and how near they are to each site."""
-    members = sorted(_members(hosts, cell), key=lambda each: each.site != cell.preferred_site)
+    members = preferred_first(cell, _members(hosts, cell))
     return {
         "name": cell.name,
         "members": [{"name": each.name, "site": each.site, "address": str(each.address)} for each in members],
@@ -100,15 +102,25 @@ def _voters(estate: Estate, hosts: Sequence[Host], host: Host) -> list[dict[str,
 
 
 def _services(estate: Estate, cell: Cell) -> list[dict[str, object]]:
-    """The libpq services of a cell: writes go to the primary, reads to the nearest standby."""
-    names = ((cell.name, "application", True), (f"{cell.name}-ro", "reader", False))
-    return [
-        {
-            "name": name,
-            "host": f"{name}.{estate.domain}",
-            "database": cell.database,
-            "user": user,
-            "primary": primary,
-        }
-        for name, user, primary in names
+    """The libpq services of a cell: to the primary by name, by the list of all members; to a standby."""
+    by_name = [{"name": f"{cell.name}.{estate.domain}", "address": ""}]
+    # With their addresses, so that this way in asks no name server at all; names are what certificates bear.
+    members = [
+        {"name": f"{each.name}.{estate.domain}", "address": str(each.address)}
+        for each in preferred_first(cell, placement.members_of_cell(estate, cell))
     ]
+    nearest = [{"name": f"{cell.name}-ro.{estate.domain}", "address": ""}]
+    services = (
+        (cell.name, by_name, "application", True),
+        (f"{cell.name}-multi", members, "application", True),
+        (f"{cell.name}-ro", nearest, "reader", False),
+    )
+    return [
+        {"name": name, "hosts": hosts, "database": cell.database, "user": user, "primary": primary}
+        for name, hosts, user, primary in services
+    ]
+
+
+def preferred_first(cell: Cell, members: Sequence[Host]) -> list[Host]:
+    """The members of the preferred site, then the others, in their order."""
+    return sorted(members, key=lambda each: each.site != cell.preferred_site)

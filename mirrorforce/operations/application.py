@@ -1,7 +1,8 @@
 """What runs on an application host for us: libpq services, bounded units. The edge of demo and drills.
 
-Role application gives its unprivileged user a libpq service per cell (`<cell>`, `<cell>-ro`), with TLS,
-time limits and a password file that nobody else can read; so no command line here ever holds a secret.
+Role application gives its unprivileged user libpq services per cell (`<cell>`, `<cell>-multi`, `<cell>-ro`),
+with TLS, time limits and a password file that nobody else can read; so no command line here ever holds a
+secret.
 """
 
 from __future__ import annotations
@@ -25,9 +26,15 @@ PGBENCH = "/usr/lib/postgresql/17/bin/pgbench"
 _PYTHON_PATH = "PYTHONPATH=/usr/local/lib/mirrorforce"
 
 
-def service(cell: str, *, read_only: bool = False) -> str:
-    """The libpq connection string of a cell: by its DNS name, everything else in the service file."""
-    return f"service={cell}{'-ro' if read_only else ''}"
+def service(cell: str, *, read_only: bool = False, multi_host: bool = False) -> str:
+    """The libpq connection string of a cell, everything but the service's name in the service file.
+
+    By the cell's DNS name, or with `multi_host` by the list of all its members; `read_only` leads to the
+    nearest standby, by its DNS name. ValueError for both: the list has no nearest member.
+    """
+    if read_only and multi_host:
+        raise ValueError("the nearest standby is found by its DNS name alone")
+    return f"service={cell}{'-ro' if read_only else ''}{'-multi' if multi_host else ''}"
 
 
 def host_of(inventory: Inventory) -> str:

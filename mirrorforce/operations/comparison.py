@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import remote
-from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import waiting
+from mirrorforce.operations import member_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mirrorforce.estate import Cell
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
 _HASH_TIMEOUT = 180.0
-_CAUGHT_UP_WITHIN = 60.0
-
-_POSITION = "select pg_current_wal_lsn();"
-_BEHIND = "select pg_is_in_recovery() and pg_last_wal_replay_lsn() < :'position'::pg_lsn;"
 
 # A sum over the rows' hashes does not depend on their order, which may differ from member to member.
 _CONTENT = r"""
@@ -102,51 +95,5 @@ def compare(ws: Workspace, inventory: Inventory, cell: Cell, primary: str) -> Co
     Nobody may write meanwhile. Raises MirrorforceError where a member cannot be asked, or is not there
     within a minute.
     """
-    members = [host.name for host in inventory.of_cell(cell.name)]
-    position = _ask(ws, primary, cell.database, _POSITION, timeout=10.0).strip()
-    for member in members:
-        _wait_for(ws, member, cell.database, position)
-    with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
-        contents = pool.map(lambda member: _content(ws, member, cell.database), members)
-    return Comparison(cell.name, dict(zip(members, contents, strict=True)))
-
-
-def _content(ws: Workspace, member: str, database: str) -> dict[str, Content]:
-    return parse(_ask(ws, member, database, _CONTENT, timeout=_HASH_TIMEOUT))
-
-
-def _wait_for(ws: Workspace, member: str, database: str, position: str) -> None:
-    def replayed() -> bool | None:
-        behind = _ask(ws, member, database, _BEHIND, timeout=10.0, variables={"position": position})
-        return True if behind.strip() == "f" else None
-
-    waiting.until(
-        replayed,
-        limit=_CAUGHT_UP_WITHIN,
-        otherwise=lambda: MirrorforceError(
-            f"{member} has not replayed {position} after {_CAUGHT_UP_WITHIN:.0f} s",
-            "mirrorforce status",
-        ),
-    )
-
-
-def _ask(
-    ws: Workspace,
-    member: str,
-    database: str,
-    sql: str,
-    *,
-    timeout: float,
-    variables: Mapping[str, str] | None = None,
-) -> str:
-    settings = [part for name, value in (variables or {}).items() for part in ("-v", f"{name}={value}")]
-    command: Sequence[str] = [
-        "sudo", "-n", "runuser", "-u", "postgres", "--",
-        "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *settings, "-d", database, "-f", "-",
-    ]  # fmt: skip
-    result = remote.run(ws, member, command, stdin=sql, timeout=timeout)
-    if not result.ok:
-        raise MirrorforceError(
-            f"{member} could not be asked for its rows: {result.reason}", f"mirrorforce ssh {member}"
-        )
-    return result.stdout
+    printed = member_sql.ask_all(ws, inventory, cell, primary, _CONTENT, timeout=_HASH_TIMEOUT)
+    return Comparison(cell.name, {member: parse(text) for member, text in printed.items()})

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from mirrorforce.estate import Cell, Estate
     from mirrorforce.inventory import Inventory
-    from mirrorforce.operations.workload import Writers
+    from mirrorforce.operations.workload import Clients
     from mirrorforce.workspace import Workspace
 
 SCALE = 20
@@ -189,7 +189,7 @@ class Demo:
         self.steps.append({"name": name, "title": title, "seconds": seconds, "found": found})
 
     @contextmanager
-    def _load_running(self) -> Iterator[list[Writers]]:
+    def _load_running(self) -> Iterator[list[Clients]]:
         """Writers and pgbench on every cell, writing before the body begins, stopped after it."""
         cells = [cell.name for cell in self.estate.cells]
         writers = [self._start_writers(cell) for cell in cells]
@@ -210,8 +210,10 @@ class Demo:
             self._said = text
             self.say(f"  … {text}")
 
-    def _start_writers(self, cell: str) -> Writers:
-        return workload.start_writers(self.ws, self.application_host, cell, seconds=LOAD_SECONDS)
+    def _start_writers(self, cell: str) -> Clients:
+        return workload.start(
+            self.ws, self.application_host, cell, seconds=LOAD_SECONDS, groups=workload.WRITERS
+        )
 
     def _initialise(self, cell: str) -> None:
         workload.pgbench_initialise(self.ws, self.application_host, cell, scale=self.scale)
@@ -268,7 +270,7 @@ class Demo:
             ),
         )
 
-    def _wait_for_writers(self, writers: list[Writers], since: float) -> None:
+    def _wait_for_writers(self, writers: list[Clients], since: float) -> None:
         """Until the writers of every cell have a row acknowledged that is newer than `since`."""
 
         def written() -> bool | None:
@@ -284,9 +286,8 @@ class Demo:
             ),
         )
 
-    def _count(self, writers: Writers, since: float) -> dict[str, Any]:
-        log = writers.read(self.ws)
-        outage = workload_report.outage(log, since)
+    def _count(self, writers: Clients, since: float) -> dict[str, Any]:
+        outage = workload_report.outage(writers.history(self.ws), since)
         return {
             **writers.judge(self.ws).to_dict(),
             "outage_seconds": None if outage is None else round(outage.seconds, 2),

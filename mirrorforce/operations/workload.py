@@ -1,20 +1,24 @@
-"""Load on cells from an application host, by their DNS names: pgbench, and writers that keep a record."""
+"""Load on cells from an application host: clients that keep a record of every answer, and pgbench."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from mirrorforce import remote
+from mirrorforce.drills import history
+from mirrorforce.drills.history import History
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import application, workload_report
+from mirrorforce.operations import application, final_state, workload_report
 from mirrorforce.operations.application import Unit
 
 if TYPE_CHECKING:
-    from mirrorforce.operations.workload_report import Row, WorkloadLog, WorkloadReport
+    from collections.abc import Iterable, Sequence
+
+    from mirrorforce.drills.history import Event, Way
+    from mirrorforce.operations.workload_report import WorkloadReport
     from mirrorforce.workspace import Workspace
 
 _MODULE = "mirrorforce.onhost.workload"
@@ -23,10 +27,50 @@ _MODULE = "mirrorforce.onhost.workload"
 _PATIENT = "tcp_user_timeout=60000 keepalives_count=30"
 _LOGS = "/var/tmp"  # noqa: S108 (each run has a name of its own, made at random)
 
+# The line of an acknowledged write, whole; the order of keys is `onhost.workload_log`'s.
+_WRITTEN = r'^\{"kind": "(append|transfer|list)",.*"outcome": "acknowledged",.*\}$'
+
 
 @dataclass(frozen=True, slots=True)
-class Writers:
-    """Writers at work on one cell; each of their rows is on the record."""
+class Group:
+    """`count` clients of one kind that find their server in one way; readers go by DNS alone."""
+
+    kind: Literal["appends", "transfers", "lists", "readers"]
+    count: int
+    way: Way = "dns"
+
+    def argument(self, cell: str) -> str:
+        """The group as `mirrorforce.onhost.workload` takes it."""
+        target = application.service(
+            cell, read_only=self.kind == "readers", multi_host=self.way == "multi-host"
+        )
+        return f"{self.kind}:{self.count}:{self.way}:{target}"
+
+
+WRITERS = (Group("appends", 4),)
+"""What the demo counts: rows by the cell's DNS name."""
+
+EVERY_KIND = (
+    Group("appends", 3),
+    Group("appends", 3, "multi-host"),
+    Group("transfers", 1),
+    Group("transfers", 1, "multi-host"),
+    Group("lists", 2),
+    Group("lists", 2, "multi-host"),
+    Group("readers", 1),
+)
+"""What a drill measures and checks: every kind, by each way in that it has."""
+
+
+def groups_of(kinds: Iterable[str]) -> tuple[Group, ...]:
+    """The groups of `EVERY_KIND` of these kinds, as drills name their load; pgbench is no such client."""
+    chosen = set(kinds)
+    return tuple(group for group in EVERY_KIND if group.kind in chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Clients at work on one cell; each of their answers is on the record."""
 
     cell: str
     run: str
@@ -37,53 +81,81 @@ class Writers:
         """The path of the record on the application host."""
         return f"{_LOGS}/{self.run}.log"
 
-    def read(self, ws: Workspace) -> WorkloadLog:
+    def history(self, ws: Workspace) -> History:
         """The record as it stands."""
-        text = application.run(ws, self.unit.host, ["cat", self.log], timeout=30.0)
-        return workload_report.parse(text)
+        return Follower(self).fetch(ws)
 
     def last_acknowledgement(self, ws: Workspace) -> float:
-        """Wall clock, in seconds, of the newest acknowledged row; 0.0 before the first one."""
-        find = f"grep -a '\"acknowledged\"' {shlex.quote(self.log)} | tail -n 1"
+        """Wall clock, in seconds, of the newest acknowledged write; 0.0 before the first one."""
+        find = f"grep -a -E {shlex.quote(_WRITTEN)} {shlex.quote(self.log)} | tail -n 1"
         result = remote.run(ws, self.unit.host, find)
-        line = result.stdout.strip()
-        return float(json.loads(line)["wall"]) if result.ok and line.endswith("}") else 0.0
+        found = history.parse(result.stdout).events if result.ok else ()
+        return found[-1].at if found else 0.0
 
     def check_running(self, ws: Workspace) -> None:
-        """MirrorforceError where the writers have ended by themselves, and will write nothing any more."""
+        """MirrorforceError where the clients have ended by themselves, and will ask nothing any more."""
         if not self.unit.running(ws):
             raise MirrorforceError(
-                f"the writers on {self.cell} ended too soon",
+                f"the clients of {self.cell} ended too soon",
                 f"mirrorforce ssh {self.unit.host} sudo journalctl -u {self.unit.name}",
             )
 
+    def stop(self, ws: Workspace) -> None:
+        """End them in good order: each has its last answer on the record."""
+        self.unit.stop(ws)
+
     def judge(self, ws: Workspace) -> WorkloadReport:
-        """Compare the record with the rows that the cell has now; the writers must have stopped."""
-        return workload_report.judge(self.read(ws), self._rows(ws))
+        """Compare the record with the rows that the cell has now; the clients must have stopped."""
+        rows = final_state.by_name(ws, self.unit.host, self.cell, self.run).rows
+        return workload_report.judge(self.history(ws), rows)
 
     def forget(self, ws: Workspace) -> None:
-        """Stop the writers if they still run, and delete the record."""
-        self.unit.stop(ws)
+        """Stop the clients if they still run, and delete the record."""
+        self.stop(ws)
         application.run(ws, self.unit.host, ["rm", "-f", self.log], timeout=10.0)
 
-    def _rows(self, ws: Workspace) -> list[Row]:
-        arguments = [_MODULE, "--target", application.service(self.cell), "--run", self.run, "rows"]
-        printed = application.run_python(ws, self.unit.host, arguments, timeout=60.0)
-        return [(writer, number) for writer, number in json.loads(printed)]
+    def delete_rows(self, ws: Workspace) -> None:
+        """Delete what they wrote; the cell must take writes."""
+        _run(ws, self.unit.host, self.run, "forget", self.cell)
 
 
-def start_writers(ws: Workspace, host: str, cell: str, *, seconds: float, writers: int = 4) -> Writers:
-    """Start writers on a cell for at most `seconds`."""
-    run = f"mirrorforce-writers-{cell}-{secrets.token_hex(4)}"
-    started = Writers(cell, run, Unit(run, host, seconds + 30.0))
-    started.unit.start(
-        ws,
-        [
-            "python3", "-m", _MODULE, "--target", application.service(cell), "--run", run,
-            "write", "--log", started.log, "--writers", str(writers), "--seconds", str(seconds),
-        ],
-    )  # fmt: skip
+@dataclass
+class Follower:
+    """Reads a record that is still being written, each line once."""
+
+    clients: Clients
+    _events: list[Event] = field(default_factory=list)
+    _read: int = 0
+
+    def fetch(self, ws: Workspace) -> History:
+        """All events so far; only what is new comes over the wire."""
+        # Whole lines: the last one may be half written, and is read the next time.
+        command = ["tail", "-c", f"+{self._read + 1}", self.clients.log]
+        text = application.run(ws, self.clients.unit.host, command, timeout=60.0)
+        whole = text[: text.rfind("\n") + 1]
+        self._read += len(whole.encode())
+        self._events += history.parse(whole).events
+        return History(tuple(sorted(self._events, key=lambda event: event.mono_at)))
+
+
+def start(
+    ws: Workspace, host: str, cell: str, *, seconds: float, groups: Sequence[Group] = EVERY_KIND
+) -> Clients:
+    """Make their tables, then start clients on a cell for at most `seconds`.
+
+    MirrorforceError where the cell takes no writes, or they fail to start.
+    """
+    run = f"mirrorforce-clients-{cell}-{secrets.token_hex(4)}"
+    _run(ws, host, run, "prepare", cell)
+    started = Clients(cell, run, Unit(run, host, seconds + 30.0))
+    working = ["--log", started.log, "--seconds", str(seconds), *(group.argument(cell) for group in groups)]
+    started.unit.start(ws, ["python3", "-m", _MODULE, "--run", run, "work", *working])
     return started
+
+
+def _run(ws: Workspace, host: str, run: str, verb: str, cell: str) -> None:
+    arguments = [_MODULE, "--run", run, verb, application.service(cell)]
+    application.run_python(ws, host, arguments, timeout=60.0)
 
 
 def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeout: float = 300.0) -> None:

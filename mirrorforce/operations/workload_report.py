@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-Row = tuple[int, int]
-"""A row's key within its run: (writer, number)."""
+    from mirrorforce.drills.final import Row
+    from mirrorforce.drills.history import History, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,47 +53,22 @@ class WorkloadReport:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class WorkloadLog:
-    """The events of a log, in the order they were written."""
-
-    events: tuple[dict[str, Any], ...]
-
-    def rows(self, outcome: str) -> set[Row]:
-        """The rows with this outcome."""
-        return {
-            (event["writer"], event["row"])
-            for event in self.events
-            if event["event"] == "row" and event["outcome"] == outcome
-        }
-
-    @property
-    def acknowledgements(self) -> Sequence[dict[str, Any]]:
-        """The events of acknowledged rows, by time."""
-        found = [event for event in self.events if event.get("outcome") == "acknowledged"]
-        return sorted(found, key=lambda event: float(event["monotonic"]))
-
-    @property
-    def servers(self) -> tuple[str, ...]:
-        """Addresses the writers were connected to, each once, in order of first use."""
-        return tuple(dict.fromkeys(e["address"] for e in self.events if e["event"] == "connected"))
+def rows_told(history: History, outcome: Outcome) -> set[Row]:
+    """The rows whose writers were told this of them."""
+    return {
+        (event.client, event.row)
+        for event in history.events
+        if event.row is not None and event.outcome == outcome
+    }
 
 
-def parse(text: str) -> WorkloadLog:
-    """The log of this text; a last line that is cut off (the writer was killed) is left out."""
-    lines = text.splitlines()
-    if text and not text.endswith("\n"):
-        lines = lines[:-1]
-    return WorkloadLog(tuple(json.loads(line) for line in lines))
-
-
-def judge(log: WorkloadLog, present: Iterable[Row]) -> WorkloadReport:
+def judge(history: History, present: Iterable[Row]) -> WorkloadReport:
     """Compare what the writers were told with the rows that are there."""
     there = set(present)
-    acknowledged, rejected, unknown = (
-        log.rows(outcome) for outcome in ("acknowledged", "rejected", "unknown")
-    )
-    # A row sent just before the writer was stopped has no line at all: nobody was told anything of it.
+    acknowledged = rows_told(history, "acknowledged")
+    rejected = rows_told(history, "rejected")
+    unknown = rows_told(history, "unknown")
+    # A row sent just before the writer was killed has no line at all: nobody was told anything of it.
     untold = there - acknowledged - rejected - unknown
     return WorkloadReport(
         acknowledged=len(acknowledged),
@@ -103,18 +77,18 @@ def judge(log: WorkloadLog, present: Iterable[Row]) -> WorkloadReport:
         unknown_present=len(unknown & there) + len(untold),
         lost=tuple(sorted(acknowledged - there)),
         impossible=tuple(sorted(rejected & there)),
-        servers=log.servers,
+        servers=history.servers,
     )
 
 
-def outage(log: WorkloadLog, since: float) -> Outage | None:
-    """The longest time without an acknowledgement that ends after `since` (wall clock, seconds).
+def outage(history: History, since: float) -> Outage | None:
+    """The longest time without an acknowledged write that ends after `since` (wall clock, seconds).
 
-    None where no row was acknowledged after it: the outage has not ended.
+    None where nothing was acknowledged after it: the outage has not ended.
     """
     gaps = [
-        Outage(after["monotonic"] - before["monotonic"], before["wall"], after["wall"])
-        for before, after in pairwise(log.acknowledgements)
-        if after["wall"] > since
+        Outage(after.mono_at - before.mono_at, before.at, after.at)
+        for before, after in pairwise(history.acknowledged_writes)
+        if after.at > since
     ]
     return max(gaps, key=lambda gap: gap.seconds, default=None)

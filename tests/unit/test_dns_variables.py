@@ -62,10 +62,26 @@ def test_an_application_host_asks_the_nearest_server_first(estate: Estate) -> No
     assert found["resolver_servers"] == expected
 
 
-def test_each_service_has_a_password_of_its_own(estate: Estate, known: secrets.EstateSecrets) -> None:
+def test_each_service_has_the_password_of_its_user(estate: Estate, known: secrets.EstateSecrets) -> None:
     found = json.loads(json.dumps(dns_variables.application(estate, known)))
-    names = [service["name"] for service in found["application_services"]]
-    assert names == ["na1", "na1-ro", "na2", "na2-ro"]
-    assert sorted(found["application_passwords"]) == sorted(names)
-    assert len(set(found["application_passwords"].values())) == len(names)
-    assert [one["user"] for one in found["application_services"]] == ["application", "reader"] * 2
+    services = found["application_services"]
+    assert [one["name"] for one in services] == ["na1", "na1-multi", "na1-ro", "na2", "na2-multi", "na2-ro"]
+    assert [one["user"] for one in services] == ["application", "application", "reader"] * 2
+    for cell in ("na1", "na2"):
+        passwords = [found["application_passwords"][f"{cell}{suffix}"] for suffix in ("", "-multi", "-ro")]
+        of_cell = known.cells[cell]
+        assert passwords == [of_cell.application_password] * 2 + [of_cell.reader_password]
+
+
+def test_names_are_looked_up_in_dns_and_members_are_not(estate: Estate, known: secrets.EstateSecrets) -> None:
+    found = json.loads(json.dumps(dns_variables.application(estate, known)))
+    by_name, multi, nearest = found["application_services"][3:]
+    assert by_name["hosts"] == [{"name": "na2.lab.test", "address": ""}]
+    assert nearest["hosts"] == [{"name": "na2-ro.lab.test", "address": ""}]
+    assert [one["name"] for one in multi["hosts"]] == [
+        f"{site}-na2.lab.test" for site in ("west", "east", "legacy")
+    ]
+    assert [one["address"] for one in multi["hosts"]] == [
+        str(host(estate, f"{site}-na2").address) for site in ("west", "east", "legacy")
+    ]
+    assert [one["primary"] for one in (by_name, multi, nearest)] == [True, True, False]
