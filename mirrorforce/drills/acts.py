@@ -29,7 +29,8 @@ class Verb(StrEnum):
     - KEEP_SLOTS_FOR: cell; `amount` seconds is its member_slots_ttl. KEEP_SLOTS_AS_DECLARED: cell.
     - SWITCH_OVER: cell, hosts (the one to lead).
     - RESTART: hosts, in this order, the next once the one before is whole again; also sites.
-    - WRITE_WAL: cell (whoever is its primary by then), amount in MiB.
+    - WRITE_WAL: cell (whoever is its primary by then), amount in MiB. While the primary's WAL volume is
+      filled it may break off.
     - REINITIALISE: cell, hosts (the member). With an amount: only if it does not stream within so many
       seconds.
     - RECOVER: cell, sites (the survivor).

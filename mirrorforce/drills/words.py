@@ -148,7 +148,7 @@ WORDS: Mapping[Verb, Word] = {
     ),
     Verb.WRITE_WAL: Word(
         _amount(Quantity.SIZE),
-        "makes the cell's primary, whoever that is by then, write so much WAL",
+        "makes whoever is the cell's primary write so much WAL; into a filled volume, what fits",
         fault=False,
     ),
     Verb.REINITIALISE: Word(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -367,7 +368,8 @@ def _choices(part: str, key: str) -> list[object]:
 
 def test_the_schema_is_in_step_with_the_vocabulary() -> None:
     Draft202012Validator.check_schema(spec.schema())
-    assert spec.schema()["$defs"]["step"] == step_schema.of_step()
+    right = step_schema.of_step()
+    assert spec.schema()["$defs"]["step"] == right, f"$defs.step is to be {json.dumps(right)}"
     duration = quantities.NOTATIONS[Quantity.DURATION]
     assert spec.schema()["$defs"]["duration"]["pattern"] == duration.pattern
     assert _choices("expect", "takeover") == list(kinds.Takeover.__args__)  # type: ignore[attr-defined]
