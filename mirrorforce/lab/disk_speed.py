@@ -28,7 +28,10 @@ def accesses_per_second(seconds: float) -> int:
 
 def refusal() -> str:
     """Why this machine cannot slow a disk down; '' where it can."""
-    if _v1() is not None or "io" in (cgroups.root() / "cgroup.controllers").read_text("ascii").split():
+    group = _v1()
+    if group is not None and all((group / name).exists() for name in _V1_FILES):
+        return ""
+    if group is None and "io" in (cgroups.root() / "cgroup.controllers").read_text("ascii").split():
         return ""
     return "the kernel holds back no accesses to disks: it has neither blkio.throttle nor io.max"
 

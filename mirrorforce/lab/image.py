@@ -73,7 +73,7 @@ def _build(tree: Path, packages: Sequence[str], on_progress: Progress, lock: int
         shutil.rmtree(left)
     building = tree.with_name(_BUILDING + tree.name)
     log = tree.parent / "build.log"
-    _run_script([building, _FILES, RELEASE, *packages], log, on_progress, lock)
+    _run_script([building, _FILES, RELEASE, _security_archive(), *packages], log, on_progress, lock)
     os.sync()
     building.rename(tree)
 
@@ -115,6 +115,24 @@ def _environment() -> dict[str, str]:
     asked = {"http_proxy": "Acquire::http::Proxy", "https_proxy": "Acquire::https::Proxy"}
     told = {name: _apt_setting(setting) for name, setting in asked.items() if name not in os.environ}
     return {**os.environ, **{name: value for name, value in told.items() if value}}
+
+
+def _security_archive() -> str:
+    """Where this machine gets Debian's security updates from; '' where it does not."""
+    if shutil.which("apt-get") is None:
+        return ""
+    question = ["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"]
+    answer = subprocess.run(question, capture_output=True, text=True, check=False, cwd="/").stdout
+    return security_archive_in(answer)
+
+
+def security_archive_in(targets: str) -> str:
+    """The address of Debian's security archive among lines of `address release`; '' without one. Pure."""
+    for line in targets.splitlines():
+        address, _, release = line.strip().rpartition(" ")
+        if address.rstrip("/").endswith("/debian-security") and release.endswith("-security"):
+            return address
+    return ""
 
 
 def _apt_setting(name: str) -> str:

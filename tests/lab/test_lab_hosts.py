@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -286,6 +287,31 @@ def test_the_command_line_pulls_plugs_and_shows_what_is_left() -> None:
     assert not {"off", "cut", "gone"} & set(command("status").split())
 
 
+def test_the_command_line_cuts_one_way_slows_down_and_heals(small: SmallLab) -> None:
+    assert "nothing gets from west to east" in command("cut", "--one-way", "west", "east")
+    assert "cut from west to east" in command("status")
+    assert small.round_trips(small.host("east"), small.host("west").address, 2) == []
+    assert "140 ms there and back, and loses 0 %" in command("shape", "west-east", "--delay-factor", "2")
+    assert "140 ms (declared 70)" in command("status")
+    assert measured(small, "east", "west") == pytest.approx(140, abs=TOLERANCE_MS)
+    command("shape", "east-west", "--loss", "50")
+    assert "loses 50 % each way" in command("status")
+    command("power-off", "legacy")
+    command("heal")
+    assert not {"off", "cut", "gone", "loses", "(declared"} & set(command("status").split())
+    assert measured(small, "east", "west") == pytest.approx(70, abs=TOLERANCE_MS)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    "words", [("cut",), ("cut", "east", "--one-way", "east", "west"), ("shape", "east-west", "--loss", "101")]
+)
+def test_a_cut_of_nothing_or_of_two_things_is_no_cut(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(commands.app, [*words, "--env", ESTATE])
+    assert done.exit_code != 0
+    assert not {"cut", "loses"} & set(command("status").split())
+
+
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("words", [("power-off", "west-ap"), ("cut", "west-eas"), ("mend", "eastwest")])
 def test_a_misspelt_target_changes_nothing_and_is_put_right(words: tuple[str, str]) -> None:
@@ -297,6 +323,21 @@ def test_a_misspelt_target_changes_nothing_and_is_put_right(words: tuple[str, st
 
 def test_an_image_is_kept_while_a_host_lies_over_it(small: SmallLab) -> None:
     assert image_uses.used(small.tree)
+
+
+def test_a_tight_umask_makes_hosts_like_any_other(small: SmallLab) -> None:
+    other = replace(small, estate="tlab2")
+    lab.sweep("tlab2")
+    before = os.umask(0o077)
+    try:
+        made = other.host("east", mib=16)
+        other.stand_up([made], [])
+        open_to_all = "sudo -u nobody sh -c 'cat /etc/hostname && ls / /etc/ssh /home /srv/data >/dev/null'"
+        assert other.said(made, open_to_all) == "east-app"
+        assert other.said(made, "stat -c %a / /etc /etc/ssh /home").split() == ["755"] * 4
+    finally:
+        os.umask(before)
+        lab.sweep("tlab2")
 
 
 def test_two_labs_with_the_same_names_know_nothing_of_each_other(small: SmallLab) -> None:

@@ -128,3 +128,23 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 def test_a_name_is_answered_with_the_way_to_a_lab_where_nothing_stands() -> None:
     assert targets.unknown("east", "site", []).next_step == "mirrorforce up"
+
+
+@pytest.mark.parametrize(
+    ("targets", "address"),
+    [
+        (
+            "http://deb.example/debian bookworm \nhttp://deb.example/debian-security bookworm-security\n",
+            "http://deb.example/debian-security",
+        ),
+        (
+            "https://mirror.example/debian-security/ trixie-security",
+            "https://mirror.example/debian-security/",
+        ),
+        ("http://security.ubuntu.example/ubuntu noble-security\n", ""),
+        ("http://deb.example/debian trixie\nhttp://deb.example/debian trixie-updates\n", ""),
+        ("", ""),
+    ],
+)
+def test_security_updates_come_from_where_the_machine_has_them(targets: str, address: str) -> None:
+    assert image.security_archive_in(targets) == address

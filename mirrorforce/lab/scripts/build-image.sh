@@ -1,15 +1,18 @@
 #!/bin/sh
 # Build the root tree of lab hosts.
 #
-#   build-image.sh TREE FILES RELEASE PACKAGE...
+#   build-image.sh TREE FILES RELEASE SECURITY PACKAGE...
 #
 # Runs in a mount and a PID namespace of its own, so nothing that it mounts or starts outlives it.
 # FILES is copied over the fresh tree before packages are installed: some of them (createcluster.conf,
 # the presets) say how packages are to install themselves. Lines "phase: TEXT" are for people.
-# MIRRORFORCE_DEBIAN_MIRROR chooses a mirror; without it debootstrap's own default is used.
+# MIRRORFORCE_DEBIAN_MIRROR chooses a mirror; without it debootstrap's own default is used. SECURITY is the
+# address of Debian's security archive, or '' where this machine has none among its sources.
 set -eu
-tree=$1 files=$2 release=$3
-shift 3
+# What a tree needs is for everybody to read, whatever our caller's umask is.
+umask 022
+tree=$1 files=$2 release=$3 security=$4
+shift 4
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 # What is of no use in a container, or wakes up by itself and costs every host processor time.
@@ -43,6 +46,14 @@ mkdir "$tree/var/cache/apt/archives/partial"
 echo "phase: installing $# packages"
 in_tree apt-get update -q
 in_tree apt-get install -q -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@"
+
+if [ -n "$security" ]; then
+  # After the packages: an archive behind https needs their certificates.
+  echo "phase: installing security updates"
+  echo "deb $security $release-security main" >> "$tree/etc/apt/sources.list"
+  in_tree apt-get update -q
+  in_tree apt-get dist-upgrade -q -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold
+fi
 
 echo "phase: setting up what starts at boot"
 in_tree systemctl preset-all
