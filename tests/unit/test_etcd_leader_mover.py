@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorforce.onhost.etcd_leader_mover import better_leaders
+from mirrorforce.onhost.etcd_leader_mover import better_leaders, ordered_leaders, ordered_site
 from mirrorforce.onhost.watcher_config import Voter
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 EAST = Voter("https://198.18.1.10:2379", "east", {"east": 0, "west": 70, "legacy": 66})
 WEST = Voter("https://198.18.2.10:2379", "west", {"east": 70, "west": 0, "legacy": 16})
@@ -40,3 +46,27 @@ def test_one_move_is_always_enough(primaries: list[str], start: str) -> None:
         moved = best[0]
         assert primaries.count(moved.site) < primaries.count(own.site)
         assert better_leaders(moved, [one for one in VOTERS.values() if one != moved], primaries) == ()
+
+
+def test_an_order_brings_the_leadership_to_its_site_and_keeps_it_there() -> None:
+    assert ordered_leaders(LEGACY, [EAST, WEST], "east") == (EAST,)
+    assert ordered_leaders(EAST, [WEST, LEGACY], "east") == ()
+    assert ordered_leaders(EAST, [WEST, LEGACY], "nowhere") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ('{"site": "east", "until": 100.5}', "east"),
+        ('{"site": "east", "until": 99.0}', None),
+        ('{"site": "east"}', None),
+        ("[]", None),
+        ("half a fi", None),
+        (None, None),
+    ],
+)
+def test_an_order_holds_until_its_end(text: str | None, site: str | None, tmp_path: Path) -> None:
+    order = tmp_path / "order.json"
+    if text is not None:
+        order.write_text(text)
+    assert ordered_site(order, 100.0) == site
