@@ -129,19 +129,19 @@ def power_off(estate: str, name: str) -> None:
     is kinder to unsynced data than a real power loss. Returns when nothing of the host runs and no
     disk of it is in use. MirrorforceError where there is no such host.
     """
-    spec = _known(estate, name)
+    spec = known(estate, name)
     with _lock(estate, name):
         host_power.cut(estate, spec.site, [name])
 
 
 def power_on(estate: str, name: str) -> HostState:
     """Power the host on as it was last declared, also after the machine was restarted."""
-    return ensure(_known(estate, name))
+    return ensure(known(estate, name))
 
 
 def restart(estate: str, name: str) -> HostState:
     """Shut the host down in good order and start it again, as its administrator would."""
-    spec = _known(estate, name)
+    spec = known(estate, name)
     with _lock(estate, name):
         host_power.stop(spec)
     return ensure(spec)
@@ -152,7 +152,7 @@ def remove_from_volume(estate: str, name: str, volume: str, file: str) -> None:
 
     MirrorforceError where the host runs: then the volume is its own.
     """
-    spec = _known(estate, name)
+    spec = known(estate, name)
     with _lock(estate, name):
         if cgroups.populated(cgroups.of_host(estate, name)):
             message = f"host {name} runs: its volume {volume} is in use"
@@ -188,11 +188,12 @@ def _by_site(specs: Iterable[HostSpec]) -> dict[str, list[HostSpec]]:
     return found
 
 
-def _known(estate: str, name: str) -> HostSpec:
+def known(estate: str, name: str) -> HostSpec:
+    """The spec that the host was last brought to; BadInputError with the hosts that there are otherwise."""
     if spec := disks.recorded(estate, name):
         return spec
-    known = ", ".join(spec.name for spec in disks.all_recorded(estate)) or "none"
-    message = f"estate {estate} has no host {name} in the lab; hosts: {known}"
+    others = ", ".join(spec.name for spec in disks.all_recorded(estate)) or "none"
+    message = f"estate {estate} has no host {name} in the lab; hosts: {others}"
     raise BadInputError(message, f"mirrorforce up {estate} makes the hosts that are declared")
 
 

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirrorforce.drills import ledger, words
+from mirrorforce import estate_file, placement
+from mirrorforce.drills import binding, cast, ledger, spec, words
 from mirrorforce.drills.actions.network import faults_of
 from mirrorforce.drills.acts import Act, Process, Verb
+from mirrorforce.drills.cast import Facts
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.lab.specs import LinkSpec
 from mirrorforce.lab.wire import Condition
-from mirrorforce.workspace import Workspace
+from mirrorforce.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mirrorforce.drills.drill import Drill
 
 SITE_OF = {"east-na1": "east", "east-control": "east", "west-na1": "west", "west-control": "west"}
 OFF, CUT = Act(Verb.POWER_OFF, hosts=("east-na1",)), Act(Verb.CUT, links=(("east", "west"),))
@@ -162,6 +167,40 @@ def test_every_break_has_an_act_that_undoes_it() -> None:
     for verb in words.BREAKS:
         act = Act(verb, hosts=("east-na1",)) if verb is not Verb.CUT else CUT
         assert ledger.undoing(entries(act))[0].verb is words.undoing(verb)
+
+
+LAB = estate_file.load(ROOT / "stacks/lab.yaml")
+LAB_SITE_OF = {host.name: host.site for host in placement.hosts(LAB)}
+RUNS = [(drill, cell) for drill in spec.load_all() for cell in binding.cells(drill, LAB)]
+
+
+def lab_acts(drill: Drill, cell: str) -> list[Act]:
+    primaries = {"na1": "east-na1", "na2": "west-na2"}
+    wanted = drill.given.etcd_leader or "away from the primary"
+    leader = cast.etcd_leader_sites(LAB, cell, primaries, wanted)[0]
+    facts = Facts(primaries, f"{leader}-control", {"na1": ("west-na1",), "na2": ("legacy-na2",)})
+    steps = binding.bind(drill, LAB, cell, facts).steps
+    named = (binding.met(step, "legacy-na1") for step in steps if isinstance(step, Act))
+    return [replace(act, hosts=tuple(dict.fromkeys(act.hosts))) for act in named]
+
+
+@pytest.mark.parametrize(("drill", "cell"), RUNS, ids=lambda each: getattr(each, "name", each))
+def test_every_drill_of_the_catalogue_leaves_an_empty_ledger_and_can_be_healed_after_any_step(
+    drill: Drill, cell: str
+) -> None:
+    standing: list[Act] = []
+    for act in lab_acts(drill, cell):
+        if act.verb in ledger.LASTING:
+            standing += [part for part in ledger.split(act, LAB_SITE_OF) if part not in standing]
+        else:
+            gone = {entry.number for entry in ledger.undone_by(act, entries(*standing))}
+            standing = [each for number, each in enumerate(standing, 1) if number not in gone]
+        left = entries(*standing)
+        for healing in ledger.undoing(left):
+            undone = ledger.undone_by(healing, left)
+            left = tuple(entry for entry in left if entry not in undone)
+        assert left == ()
+    assert standing == []
 
 
 LINK = LinkSpec(

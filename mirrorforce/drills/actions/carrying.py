@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -70,8 +71,10 @@ def refusal(ctx: Context, act: Act) -> str:
     return ""
 
 
-def carry_out(ctx: Context, act: Act) -> None:
+def carry_out(ctx: Context, act: Act) -> float:
     """Do it; returns when it is done (killed, off, cut), not when anybody has noticed.
+
+    The answer is the moment (wall clock, seconds) at which it began to be made, with the ledger written.
 
     Raises SkippedError where nothing here can do it, before anything is touched; MirrorforceError where it
     failed. What may be half done then is in the ledger.
@@ -80,8 +83,10 @@ def carry_out(ctx: Context, act: Act) -> None:
         raise SkippedError(why)
     if act.verb in ledger.LASTING:
         ledger.add(ctx.ws, ledger.split(act, ctx.site_of))
+    began = time.time()
     ACTIONS[act.verb](ctx, act)
     ledger.strike(ctx.ws, ledger.undone_by(act, ledger.outstanding(ctx.ws)))
+    return began
 
 
 def undo(ctx: Context, act: Act) -> None:

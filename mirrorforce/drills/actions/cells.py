@@ -93,7 +93,14 @@ def reinitialise(ctx: Context, act: Act) -> None:
     if act.amount is not None and _streams_within(ctx, cell, member, act.amount):
         return
     ctx.say(f"copy {member} anew")
-    _patronictl(ctx, [member], "reinit", cell.name, member, "--force", "--wait", seconds=_COPY_SECONDS)
+    words = ["reinit", cell.name, member, "--force", "--wait"]
+    said = _patronictl(ctx, [member], *words, seconds=_COPY_SECONDS)
+    # Its exit status is 0 as well where the member refused.
+    if "Success" not in said:
+        raise MirrorforceError(
+            f"{member} was not copied anew: {said.strip() or 'Patroni said nothing'}",
+            f"mirrorforce ssh {member} journalctl -u patroni -n 50",
+        )
 
 
 def _streams_within(ctx: Context, cell: Cell, member: str, seconds: float) -> bool:
@@ -148,16 +155,14 @@ def _configure(ctx: Context, cell: Cell, setting: str, value: object) -> None:
     )
 
 
-def _patronictl(
-    ctx: Context, hosts: Sequence[str], *words: str, seconds: float = _PATRONICTL_SECONDS
-) -> None:
-    """Give Patroni an order on the first of the hosts that carries it out."""
+def _patronictl(ctx: Context, hosts: Sequence[str], *words: str, seconds: float = _PATRONICTL_SECONDS) -> str:
+    """Give Patroni an order on the first of the hosts that carries it out; what it said."""
     said = []
     for host in ctx.with_power(hosts):
         line = [*requests.PATRONICTL, *words]
         result = remote.run(ctx.ws, host, line, timeout=seconds)
         if result.ok:
-            return
+            return result.stdout
         said.append(f"{host}: {result.reason}")
     raise MirrorforceError(
         f"patronictl {shlex.join(words)} failed: {'; '.join(said) or 'no member has power'}",

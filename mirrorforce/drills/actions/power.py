@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mirrorforce.drills import ledger
 from mirrorforce.drills.acts import Act, Verb
-from mirrorforce.lab import disks, hosts
 from mirrorforce.lab import estate as lab
+from mirrorforce.lab import hosts
 from mirrorforce.operations import waiting
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ _WHOLE_WITHIN = 240.0
 def off(ctx: Context, act: Act) -> None:
     """Whole sites with switch and router, and single hosts: all at the same moment, without a goodbye."""
     name = ctx.estate.name
-    single = [disks.recorded(name, host) for host in _single(ctx, act)]
+    single = [hosts.known(name, host) for host in _single(ctx, act)]
     _side_by_side(
         [
             *(lambda site=site: lab.power_off_site(name, site) for site in act.sites),
-            lambda: hosts.power_off_together(name, [spec for spec in single if spec]),
+            lambda: hosts.power_off_together(name, single),
         ]
     )
 
