@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CONFIG = Path("/etc/mirrorforce/leader_watcher.json")
 ORDER = Path("/run/etcd_leader_mover.json")
-"""{"site": SITE, "until": wall clock, seconds}: the site that is to lead until then, if there is such a file."""
+"""{"site": SITE, "until": wall clock, seconds}: where there is such a file, the site that is to lead."""
 
 log = logging.getLogger("etcd_leader_mover")
 
@@ -77,7 +77,7 @@ def sites_of_primaries(config: Config, client: Client) -> list[str]:
 
 
 def move(config: Config) -> None:
-    """Move the leadership if this host's member holds it and another one is ordered to, or holds it better."""
+    """Move the leadership if this host's member holds it and another one is to: ordered, or a better one."""
     own_url, *other_urls = config.endpoints
     own = Client([own_url], config.credentials, config.user)
     status = own.status()
