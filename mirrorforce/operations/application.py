@@ -48,23 +48,24 @@ def host_of(inventory: Inventory) -> str:
     return hosts[0].name
 
 
-def as_user(command: Sequence[str]) -> list[str]:
-    """The command, run by the application's user with its home and nothing else."""
-    return ["sudo", "-n", "-i", "-u", USER, "--", *command]
+def as_user(command: Sequence[str], user: str = USER) -> list[str]:
+    """The command, run by the application's user (or another one) with its home and nothing else."""
+    return ["sudo", "-n", "-i", "-u", user, "--", *command]
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A command that runs on a host by itself, as a transient systemd unit, for at most `seconds`."""
+    """A command that `user` runs on a host by itself: a transient systemd unit, for at most `seconds`."""
 
     name: str
     host: str
     seconds: float
+    user: str = USER
 
     def start(self, ws: Workspace, command: Sequence[str]) -> None:
         """Start it; it goes on when the ssh that started it ends. MirrorforceError where it fails to."""
         line = [
-            "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={USER}", "--collect",
+            "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={self.user}", "--collect",
             "--property=WorkingDirectory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",
             f"--setenv={_PYTHON_PATH}", "--", *command,
         ]  # fmt: skip
@@ -81,16 +82,26 @@ class Unit:
         remote.run(ws, self.host, command, timeout=30.0)
 
 
-def run(ws: Workspace, host: str, command: Sequence[str], *, timeout: float, stdin: str | None = None) -> str:
+def run(
+    ws: Workspace,
+    host: str,
+    command: Sequence[str],
+    *,
+    timeout: float,
+    stdin: str | None = None,
+    user: str = USER,
+) -> str:
     """What the command prints when the application's user runs it; MirrorforceError where it fails."""
-    result = remote.run(ws, host, as_user(command), stdin=stdin, timeout=timeout)
+    result = remote.run(ws, host, as_user(command, user), stdin=stdin, timeout=timeout)
     _checked(host, command[0], result)
     return result.stdout
 
 
-def run_python(ws: Workspace, host: str, arguments: Sequence[str], *, timeout: float) -> str:
+def run_python(
+    ws: Workspace, host: str, arguments: Sequence[str], *, timeout: float, user: str = USER
+) -> str:
     """The same for a module of `mirrorforce.onhost`."""
-    return run(ws, host, ["env", _PYTHON_PATH, "python3", "-m", *arguments], timeout=timeout)
+    return run(ws, host, ["env", _PYTHON_PATH, "python3", "-m", *arguments], timeout=timeout, user=user)
 
 
 def _checked(host: str, what: str, result: Result) -> None:

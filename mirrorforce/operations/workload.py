@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mirrorforce.drills.history import Event, Way
+    from mirrorforce.estate import Cell
     from mirrorforce.operations.workload_report import WorkloadReport
     from mirrorforce.workspace import Workspace
 
@@ -25,6 +26,9 @@ _MODULE = "mirrorforce.onhost.workload"
 
 # A server that is busy writing takes nothing for seconds; the services' two are for rows, not for bulk loads.
 _PATIENT = "tcp_user_timeout=60000 keepalives_count=30"
+_SUPERUSER = "postgres"
+_SOCKETS = "/var/run/postgresql"
+_MARGIN_SECONDS = 30.0
 _LOGS = "/var/tmp"  # noqa: S108 (each run has a name of its own, made at random)
 
 # The line of an acknowledged write, whole; the order of keys is `onhost.workload_log`'s.
@@ -39,16 +43,22 @@ class Group:
     count: int
     way: Way = "dns"
 
-    def argument(self, cell: str) -> str:
-        """The group as `mirrorforce.onhost.workload` takes it."""
-        target = application.service(
-            cell, read_only=self.kind == "readers", multi_host=self.way == "multi-host"
+    def by_service(self, cell: str) -> str:
+        """The group as `mirrorforce.onhost.workload` takes it, led by the services of the cell."""
+        return self.at(
+            application.service(cell, read_only=self.kind == "readers", multi_host=self.way == "multi-host")
         )
+
+    def at(self, target: str) -> str:
+        """The same, with a libpq connection string."""
         return f"{self.kind}:{self.count}:{self.way}:{target}"
 
 
 WRITERS = (Group("appends", 4),)
 """What the demo counts: rows by the cell's DNS name."""
+
+AT_MEMBER = (Group("appends", 2),)
+"""Clients on a member's own host: whether it goes on acknowledging."""
 
 EVERY_KIND = (
     Group("appends", 3),
@@ -112,11 +122,7 @@ class Clients:
     def forget(self, ws: Workspace) -> None:
         """Stop the clients if they still run, and delete the record."""
         self.stop(ws)
-        application.run(ws, self.unit.host, ["rm", "-f", self.log], timeout=10.0)
-
-    def delete_rows(self, ws: Workspace) -> None:
-        """Delete what they wrote; the cell must take writes."""
-        _run(ws, self.unit.host, self.run, "forget", self.cell)
+        application.run(ws, self.unit.host, ["rm", "-f", self.log], timeout=10.0, user=self.unit.user)
 
 
 @dataclass
@@ -131,7 +137,8 @@ class Follower:
         """All events so far; only what is new comes over the wire."""
         # Whole lines: the last one may be half written, and is read the next time.
         command = ["tail", "-c", f"+{self._read + 1}", self.clients.log]
-        text = application.run(ws, self.clients.unit.host, command, timeout=60.0)
+        unit = self.clients.unit
+        text = application.run(ws, unit.host, command, timeout=60.0, user=unit.user)
         whole = text[: text.rfind("\n") + 1]
         self._read += len(whole.encode())
         self._events += history.parse(whole).events
@@ -145,15 +152,40 @@ def start(
 
     MirrorforceError where the cell takes no writes, or they fail to start.
     """
-    run = f"mirrorforce-clients-{cell}-{secrets.token_hex(4)}"
-    _run(ws, host, run, "prepare", cell)
-    started = Clients(cell, run, Unit(run, host, seconds + 30.0))
-    working = ["--log", started.log, "--seconds", str(seconds), *(group.argument(cell) for group in groups)]
-    started.unit.start(ws, ["python3", "-m", _MODULE, "--run", run, "work", *working])
-    return started
+    run = _new_run(cell)
+    _of_tables(ws, host, cell, "prepare", run)
+    clients = Clients(cell, run, Unit(run, host, seconds + _MARGIN_SECONDS))
+    return _work(ws, clients, seconds, [group.by_service(cell) for group in groups])
 
 
-def _run(ws: Workspace, host: str, run: str, verb: str, cell: str) -> None:
+def start_at_member(ws: Workspace, host: str, member: str, cell: Cell, *, seconds: float) -> Clients:
+    """The same for clients on a member's own host: they reach it by its socket, and it alone.
+
+    `host` is an application host, from which their tables are made.
+    """
+    run = _new_run(cell.name)
+    _of_tables(ws, host, cell.name, "prepare", run)
+    clients = Clients(cell.name, run, Unit(run, member, seconds + _MARGIN_SECONDS, _SUPERUSER))
+    target = f"host={_SOCKETS} dbname={cell.database} user={_SUPERUSER}"
+    return _work(ws, clients, seconds, [group.at(target) for group in AT_MEMBER])
+
+
+def delete_rows(ws: Workspace, host: str, cell: str, run: str) -> None:
+    """Delete what the clients of a run wrote, from an application host; the cell must take writes."""
+    _of_tables(ws, host, cell, "forget", run)
+
+
+def _new_run(cell: str) -> str:
+    return f"mirrorforce-clients-{cell}-{secrets.token_hex(4)}"
+
+
+def _work(ws: Workspace, clients: Clients, seconds: float, groups: Sequence[str]) -> Clients:
+    working = ["--log", clients.log, "--seconds", str(seconds), *groups]
+    clients.unit.start(ws, ["python3", "-m", _MODULE, "--run", clients.run, "work", *working])
+    return clients
+
+
+def _of_tables(ws: Workspace, host: str, cell: str, verb: Literal["prepare", "forget"], run: str) -> None:
     arguments = [_MODULE, "--run", run, verb, application.service(cell)]
     application.run_python(ws, host, arguments, timeout=60.0)
 

@@ -1,0 +1,100 @@
+"""What has to be so before a repetition begins: all whole, cells at home, etcd led from where it is to be."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from mirrorforce.drills import cast as casting
+from mirrorforce.drills.cast import Facts
+from mirrorforce.errors import MirrorforceError
+from mirrorforce.onhost import etcd_leader_mover
+from mirrorforce.operations import status, switchover, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mirrorforce.drills.actions import Context
+    from mirrorforce.drills.drill import EtcdLeader
+
+HEALTHY_WITHIN = 30.0
+"""Seconds; longer means that something is amiss that no drill may hide or make worse."""
+
+_ORDER_SECONDS = 180.0
+_LED_WITHIN = 20.0
+_SYNCHRONOUS = ("quorum", "sync")
+_MOVER = "etcd_leader_mover.service"
+
+
+def require_healthy(ctx: Context, within: float = HEALTHY_WITHIN) -> dict[str, Any]:
+    """The status of a whole estate; MirrorforceError with what is wrong where it is not whole."""
+    try:
+        return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, limit=within, on_progress=ctx.say)
+    except MirrorforceError as fault:
+        raise MirrorforceError(
+            f"a drill starts on a healthy estate only; {fault.message}", f"mirrorforce up {ctx.ws.env}"
+        ) from fault
+
+
+def bring_home(ctx: Context) -> None:
+    """Switch every cell over to its preferred site that is not there; the estate is whole afterwards."""
+    report = require_healthy(ctx)
+    away = [cell for cell in report["cells"] if cell["primary"]["site"] != cell["preferred_site"]]
+    for cell in away:
+        site = cell["preferred_site"]
+        switchover.switchover(ctx.ws, ctx.estate, ctx.inventory, cell["name"], site, ctx.say)
+    if away:
+        waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
+
+
+def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None) -> Facts:
+    """Have etcd led from where the drill needs it, for three minutes at most; who is what then."""
+    facts = facts_of(status.collect(ctx.ws, ctx.estate, ctx.inventory))
+    if given is None:
+        return facts
+    sites = casting.etcd_leader_sites(ctx.estate, cell, facts.primary, given)
+    if ctx.site_of[facts.etcd_leader] not in sites:
+        order_etcd_leader(ctx, sites[0], _ORDER_SECONDS)
+
+    def led() -> Facts | None:
+        found = facts_of(status.collect(ctx.ws, ctx.estate, ctx.inventory))
+        if ctx.site_of[found.etcd_leader] in sites:
+            return found
+        ctx.say(f"etcd is to be led from {' or '.join(sites)}")
+        return None
+
+    return waiting.until(
+        led,
+        limit=_LED_WITHIN,
+        otherwise=lambda: MirrorforceError(
+            f"etcd is not led from {' or '.join(sites)} after {_LED_WITHIN:.0f} s",
+            f"mirrorforce ssh {facts.etcd_leader} journalctl -u {_MOVER}",
+        ),
+    )
+
+
+def order_etcd_leader(ctx: Context, site: str, seconds: float) -> None:
+    """Let etcd be led from this site for so long; 0 seconds end an order. Hosts that are off hear nothing."""
+    order = json.dumps({"site": site, "until": time.time() + seconds})
+    path = etcd_leader_mover.ORDER
+    script = f"printf %s '{order}' > {path}.new && mv {path}.new {path} && systemctl start {_MOVER}"
+    controls = [host.name for host in ctx.inventory.of_role("control")]
+    ctx.on_all(ctx.with_power(controls), script, "ordering etcd's leadership")
+
+
+def facts_of(report: Mapping[str, Any]) -> Facts:
+    """Who is what in a status report. MirrorforceError where a cell or etcd is led by nobody. Pure."""
+    leader = report["etcd"]["leader"]
+    nobody = [cell["name"] for cell in report["cells"] if cell["primary"] is None]
+    if leader is None or nobody:
+        raise MirrorforceError(f"{', '.join(nobody) or 'etcd'} is led by nobody", "mirrorforce status")
+    return Facts(
+        primary={cell["name"]: cell["primary"]["host"] for cell in report["cells"]},
+        etcd_leader=leader["host"],
+        sync_standbys={cell["name"]: _synchronous(cell["members"]) for cell in report["cells"]},
+    )
+
+
+def _synchronous(members: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(member["host"] for member in members if member["sync"] in _SYNCHRONOUS)
