@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _WRITES = ("ww",)
 _FLOWS = ("ww", "wr")
 _DEPENDENCIES = ("ww", "wr", "rw")
+_CLOCK = frozenset({"rt"})
 
 
 def find(history: History, finals: Mapping[str, List]) -> tuple[Violation, ...]:
@@ -88,7 +89,10 @@ def _dependencies(all_written: Written, events: Sequence[Event]) -> Graph:
             if seen:
                 cycles.add(graph, writer(key, seen[-1]), node_of[id(event)], "wr")
             if seen == order[: len(seen)] and len(order) > len(seen):
-                cycles.add(graph, node_of[id(event)], writer(key, order[len(seen)]), "rw")
+                follower = writer(key, order[len(seen)])
+                # The same writer before and after: an intermediate read, which has been told of.
+                if not seen or follower != writer(key, seen[-1]):
+                    cycles.add(graph, node_of[id(event)], follower, "rw")
     return graph
 
 
@@ -151,10 +155,25 @@ def _against_time(graph: Graph, events: Sequence[Event]) -> Iterator[Violation]:
             cycles.add(timed, first + before - 1, node, "rt")
     for component in cycles.components(timed):
         inside = cycles.only(timed, (*_DEPENDENCIES, "rt"), set(component).__contains__)
-        circles = (cycles.shortest(inside, node, node) for node in component if node >= first)
-        shortest = min((circle for circle in circles if circle), key=len)
-        transactions = [node for node in shortest[:-1] if node < first]
-        yield _violation(ViolationKind.REAL_TIME, transactions, events, "with rt")
+        yield _violation(ViolationKind.REAL_TIME, _fewest(inside, first), events, "with rt")
+
+
+def _fewest(graph: Graph, first: int) -> list[int]:
+    """The transactions of a circle through a moment (nodes from `first` on) with the fewest dependencies."""
+    best: list[int] = []
+    for moment in (node for node in graph if node >= first):
+        circle = cycles.shortest(graph, moment, moment, _CLOCK) or []
+        # Who only comes after one and before another adds nothing: these two are in that order anyway.
+        depends = [
+            node
+            for before, node, after in zip(circle, circle[1:], circle[2:], strict=False)
+            if node < first and (before < first or after < first)
+        ]
+        if depends and (not best or len(depends) < len(best)):
+            best = depends
+        if len(best) == 2:  # noqa: PLR2004 (one dependency: there is no shorter circle)
+            break
+    return best
 
 
 def _violation(kind: ViolationKind, circle: Sequence[int], events: Sequence[Event], how: str) -> Violation:

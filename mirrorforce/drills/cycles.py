@@ -73,19 +73,26 @@ def _popped(stack: list[int], on_stack: set[int], last: int) -> list[int]:
     return component
 
 
-def shortest(graph: Mapping[int, Mapping[int, object]], start: int, end: int) -> list[int] | None:
-    """The nodes of a shortest way of one edge or more from `start` to `end`, both included; None: no way."""
+def shortest(graph: Graph, start: int, end: int, free: frozenset[str] = frozenset()) -> list[int] | None:
+    """The nodes of a shortest way of one edge or more from `start` to `end`, both included; None: no way.
+
+    Edges that bear one of the `free` labels do not count.
+    """
     came_from: dict[int, int] = {}
-    queue = deque([start])
+    queue = deque([(follower, start) for follower in graph.get(start, {})])
+    queue = deque(sorted(queue, key=lambda step: not graph[start][step[0]] & free))
     while queue:
-        node = queue.popleft()
-        for follower in graph.get(node, {}):
-            if follower in came_from:
-                continue
-            came_from[follower] = node
-            if follower == end:
-                return _way(came_from, start, end)
-            queue.append(follower)
+        node, before = queue.popleft()
+        if node in came_from:
+            continue
+        came_from[node] = before
+        if node == end:
+            return _way(came_from, start, end)
+        for follower, labels in graph[node].items():
+            if labels & free:
+                queue.appendleft((follower, node))
+            else:
+                queue.append((follower, node))
     return None
 
 

@@ -94,7 +94,11 @@ class Keys:
 
 
 class Lister:
-    """Transactions of one to four appends and reads on the lists in use."""
+    """Transactions of one to four appends and reads on the lists in use.
+
+    Appends go to lists in the order of their keys, so that nobody waits for anybody in a circle; reads stand
+    among them anywhere.
+    """
 
     kind = "list"
 
@@ -125,7 +129,12 @@ class Lister:
     def _planned(self) -> list[list[Any]]:
         kinds = self._random.choices(("append", "read"), k=self._random.randint(1, _MOST_OPERATIONS))
         window = self._keys.window(appends=kinds.count("append"))
-        return [[kind, str(self._random.choice(window)), self._value(kind)] for kind in kinds]
+        keys = [self._random.choice(window) for _ in kinds]
+        locked = iter(sorted(key for kind, key in zip(kinds, keys, strict=True) if kind == "append"))
+        return [
+            [kind, str(next(locked) if kind == "append" else key), self._value(kind)]
+            for kind, key in zip(kinds, keys, strict=True)
+        ]
 
     def _value(self, kind: str) -> str | None:
         return f"{self._name}/{next(self._numbers)}" if kind == "append" else None
