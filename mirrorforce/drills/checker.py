@@ -34,12 +34,21 @@ def check(history: History, finals: Mapping[str, FinalState]) -> tuple[Violation
     if not finals:
         raise MirrorforceError("no member was read after the drill: nothing can be said of its rows")
     return (
-        *_two_writers(history.acknowledged_writes),
+        *two_writers((history,)),
         *_totals_read(history, finals),
         *_members_differ(finals),
         *(violation for member, final in finals.items() for violation in _of_member(history, member, final)),
         *_of_lists(history, finals),
     )
+
+
+def lost_rows(history: History, finals: Iterable[FinalState]) -> int:
+    """How many acknowledged rows and transfers some member does not hold: the RPO, in rows."""
+    told = {(event.client, event.row) for event in history.of("append") if event.acknowledged} | {
+        (event.client, event.transfer) for event in history.of("transfer") if event.acknowledged
+    }
+    missing = [told - {*final.rows, *final.transfers} for final in finals]
+    return len(set().union(*missing))
 
 
 def _of_lists(history: History, finals: Mapping[str, FinalState]) -> Iterator[Violation]:
@@ -180,30 +189,46 @@ def _totals_read(history: History, finals: Mapping[str, FinalState]) -> Iterator
         yield found(ViolationKind.TOTAL_CHANGED, said, wrong)
 
 
-def _two_writers(writes: Sequence[Event]) -> Iterator[Violation]:
+def two_writers(histories: Sequence[History]) -> tuple[Violation, ...]:
     """Writes acknowledged by a server that had already been succeeded; two servers on one timeline.
 
-    `writes` are in the order of their answers. A write that was under way when the successor's first answer
-    came is none of them: its own answer may have been sent before.
+    A write that was under way when the successor's first answer came is none of them: its own answer may have
+    been sent before. One history has one monotonic clock; several (clients on several hosts) are compared by
+    the wall clock, which their hosts must share. A server that is reached by its socket has no address, and
+    counts by its timeline alone.
     """
-    known = [event for event in writes if event.timeline is not None]
-    answered = [event.mono_at for event in known]
+    clock = _monotonic if len(histories) == 1 else _wall
+    writes = [event for history in histories for event in history.acknowledged_writes if event.timeline]
+    known = sorted(writes, key=lambda event: clock(event)[1])
+    answered = [clock(event)[1] for event in known]
     newest = list(accumulate(known, _newer))
     late = []
     for event in known:
-        before = bisect_left(answered, event.mono_began)
+        before = bisect_left(answered, clock(event)[0])
         if before and (newest[before - 1].timeline or 0) > (event.timeline or 0):
             late += [described(event), f"  asked for after: {described(newest[before - 1])}"]
-    if late:
-        said = f"{len(late) // 2} writes were acknowledged on a timeline that had already been succeeded"
-        yield found(ViolationKind.TWO_WRITERS, said, late)
-    servers: dict[int | None, dict[str | None, Event]] = {}
-    for event in known:
-        servers.setdefault(event.timeline, {}).setdefault(event.server, event)
+    said = f"{len(late) // 2} writes were acknowledged on a timeline that had already been succeeded"
+    succeeded = [found(ViolationKind.TWO_WRITERS, said, late)] if late else []
+    return (*succeeded, *_shared_timelines(known))
+
+
+def _shared_timelines(writes: Sequence[Event]) -> Iterator[Violation]:
+    servers: dict[int | None, dict[str, Event]] = {}
+    for event in writes:
+        if event.server:
+            servers.setdefault(event.timeline, {}).setdefault(event.server, event)
     for timeline, first in servers.items():
         if len(first) > 1:
             said = f"{len(first)} servers acknowledged writes on timeline {timeline}"
             yield found(ViolationKind.TWO_WRITERS, said, map(described, first.values()))
+
+
+def _monotonic(event: Event) -> tuple[float, float]:
+    return event.mono_began, event.mono_at
+
+
+def _wall(event: Event) -> tuple[float, float]:
+    return event.began, event.at
 
 
 def _newer(one: Event, other: Event) -> Event:

@@ -30,9 +30,9 @@ _CONFLICTS = "40"
 
 @dataclass(frozen=True)
 class Server:
-    """Who answers a connection: its address, and its timeline where it is a primary."""
+    """Who answers a connection: its address, unless it is this host's socket; its timeline as a primary."""
 
-    address: str
+    address: str | None
     timeline: int | None
 
 

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from mirrorforce.drills import checker
 from mirrorforce.drills.checker import check
+from mirrorforce.drills.history import History
 from mirrorforce.drills.violation import MOST_NAMED, ViolationKind
 from mirrorforce.errors import MirrorforceError
 from tests.drill_histories import ACCOUNTS, MEMBERS, OPENING, Run, randoms, runs
@@ -132,6 +134,34 @@ def two_servers_on_a_timeline(run: Run, random: Random) -> Run:
     event = chosen(random, writes)
     assume(any(each.timeline == event.timeline for each in writes if each is not event))
     return run.with_event(event, replace(event, server="198.18.9.20"))
+
+
+@given(run=runs(), random=randoms())
+@FEW
+def test_clients_elsewhere_tell_of_a_second_writer(run: Run, random: Random) -> None:
+    """On the old primary's own host somebody still gets acknowledgements; each history alone is sound."""
+    reigns = {event.timeline for event in run.history.acknowledged_writes}
+    assume(len(reigns) > 1)
+    first = min(timeline for timeline in reigns if timeline)
+    example = next(e for e in run.history.acknowledged_writes if e.timeline == first)
+    end = max(event.at for event in run.history.acknowledged_writes)
+    elsewhere = replace(example, server=None, mono_began=5.0, mono_at=6.0, began=end + 1, at=end + 2)
+    there = History((elsewhere,))
+    assert checker.two_writers((run.history,)) == ()
+    assert checker.two_writers((there,)) == ()
+    (violation,) = checker.two_writers(random.sample([run.history, there], 2))
+    assert violation.kind is ViolationKind.TWO_WRITERS
+    early = replace(elsewhere, began=example.began, at=example.at)
+    assert checker.two_writers((run.history, History((early,)))) == ()
+
+
+@given(runs())
+@FEW
+def test_the_rpo_counts_each_row_and_transfer_that_any_member_lacks(run: Run) -> None:
+    assert checker.lost_rows(run.history, run.finals.values()) == 0
+    told = [*acknowledged(run, "append"), *acknowledged(run, "transfer")]
+    empty = replace(run.final, rows=(), transfers=())
+    assert checker.lost_rows(run.history, [run.final, empty]) == len(told)
 
 
 PLANTS: list[tuple[ViolationKind, Callable[[Run, Random], Run]]] = [
