@@ -171,8 +171,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
 
 
-def _wait_for_end() -> None:
-    """Block until the engine is gone (it holds the other end of our standard input) or asks us to end."""
+def _asked_to_end() -> threading.Event:
+    """Set once the engine is gone (it holds the other end of our standard input) or asks us to end."""
     asked = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: asked.set())
@@ -183,7 +183,7 @@ def _wait_for_end() -> None:
         asked.set()
 
     threading.Thread(target=watch_engine, daemon=True).start()
-    asked.wait()
+    return asked
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -197,8 +197,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    asked = _asked_to_end()  # before the engine knows of us: from then on it may ask at any moment
     print(port, flush=True)
-    _wait_for_end()
+    asked.wait()
     server.stop(grace=None).wait()
     return 0
 
