@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mirrorforce.drills.history import History
+    from mirrorforce.drills.history import History, Way
     from mirrorforce.drills.measure import Outage
 
 
@@ -49,6 +49,10 @@ STAGES = (
 """The marks at which a stage ends."""
 
 
+SHORTEST = 0.5
+"""Seconds. A shorter time without an acknowledgement is a slow commit, and no outage that has stages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something that happened at a moment.
@@ -78,22 +82,23 @@ class Stage:
     said: str
 
 
-def stages(
-    marks: Iterable[Mark], fault_at: float, first_acknowledged: float | None, *, way: str
-) -> tuple[Stage, ...]:
-    """The stages between the fault and the first acknowledgement of the clients of one way.
+def stages(marks: Iterable[Mark], fault_at: float, outage: Outage | None, *, way: Way) -> tuple[Stage, ...]:
+    """The stages of an outage, as clients of one way had it; none where it did not end, or was none.
 
     They follow each other as they did in truth (a resolver may follow before the standby streams), and
-    their sum is the whole time. What did not happen in between, or was said by nobody, is no stage: its
-    time is part of the next one. Nothing where no acknowledgement came, or it came before the fault.
+    their sum is the outage, from the fault on; what of it was before the fault, the pace of the clients, is
+    left out. What did not happen, or was said by nobody, is no stage: its time is part of the next one.
     """
-    if first_acknowledged is None or first_acknowledged < fault_at:
+    if outage is None or outage.first_after is None or outage.seconds < SHORTEST:
+        return ()
+    start, end = max(fault_at, outage.last_before), outage.first_after
+    if end < start:
         return ()
     wanted = [what for what in STAGES[:-1] if way == "dns" or what not in DNS]
-    ends = sorted(_decisive(marks, fault_at, first_acknowledged, wanted), key=lambda mark: mark.at)
-    last = Mark(first_acknowledged, None, What.ACKNOWLEDGED, f"a client by {way} was acknowledged")
+    ends = sorted(_decisive(marks, start, end, wanted), key=lambda mark: mark.at)
+    last = Mark(end, None, What.ACKNOWLEDGED, f"a client by {way} was acknowledged")
     found: list[Stage] = []
-    before = fault_at
+    before = start
     for mark in (*ends, last):
         found.append(Stage(mark.what, mark.at - before, mark.at - fault_at, mark.host, mark.said))
         before = mark.at
@@ -123,9 +128,9 @@ def marks_from_history(history: History, fault_at: float, outage: Outage | None)
     """What the clients of the outage's way add: when their resolver followed, and when the outage ended.
 
     The resolver has followed once a client reached, by the DNS name, another server than before the fault;
-    a client that names all members itself says nothing of it.
+    a client that names all members itself says nothing of it. Nothing where there was no outage.
     """
-    if outage is None or outage.first_after is None:
+    if outage is None or outage.first_after is None or outage.seconds < SHORTEST:
         return ()
     return (*_resolver_follows(history, fault_at), _first_acknowledgement(history, outage.first_after))
 
