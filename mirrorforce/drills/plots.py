@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mirrorforce.drills.svg import colour, drawing, inline
 from mirrorforce.drills.timeline_plot import WAYS, text_on
@@ -176,7 +176,7 @@ def side_by_side(setups: Sequence[Setup], name: str) -> str:
             lost.axhline(row - 0.5, color=colour("grid"), lw=0.7)
         for index, setup in enumerate(setups):
             times.plot([], [], "s", color=colour(_SERIES[index]), label=setup.name, ms=6)
-        _above(times, columns=3)
+        figure.legend(loc="outside upper left", ncols=4, fontsize=8, columnspacing=1.4, handlelength=1.0)
         _seconds_axis(times, "outage (RTO), seconds")
         _seconds_axis(lost, "rows lost (RPO), most")
         lost.xaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -220,7 +220,8 @@ def commits_by_connections(curves: Sequence[Curve], round_trip_ms: float, name: 
             axes.xaxis.set_major_locator(FixedLocator(counts))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
             axes.grid(color=colour("grid"), lw=0.7)
             axes.set_xlabel("connections")
