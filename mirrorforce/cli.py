@@ -314,23 +314,15 @@ def demo(env: Env = "lab") -> None:
 
 
 def _estate(env: str, *, root: bool = True) -> tuple[Workspace, Estate]:
-    """The environment's files and estate; for a lab the rest of the command runs as root."""
-    from mirrorforce import estate_file
-    from mirrorforce.workspace import Workspace
+    from mirrorforce import environment as environments
 
-    workspace = Workspace(env)
-    estate = estate_file.load(workspace.estate_file)
-    if root and any(site.platform == "lab" for site in estate.sites):
-        superuser.become_root()
-    return workspace, estate
+    return environments.declared(env, root=root)
 
 
 def _running(env: str) -> tuple[Workspace, Estate, Inventory]:
-    """The same, and the hosts that exist."""
-    from mirrorforce import inventory as inventories
+    from mirrorforce import environment as environments
 
-    workspace, estate = _estate(env)
-    return workspace, estate, inventories.read(workspace, estate)
+    return environments.running(env)
 
 
 def _show(report: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401  (a report is a JSON document)
@@ -356,8 +348,10 @@ def _watch(look: Any) -> None:  # noqa: ANN401  (a function that gives renderabl
 @cache
 def whole() -> typer.Typer:
     """The command line with the verbs that live elsewhere."""
+    from mirrorforce.drills.commands import app as drill
     from mirrorforce.lab.commands import app as lab
 
+    app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
     return app
 

@@ -83,6 +83,12 @@ def order_etcd_leader(ctx: Context, site: str, seconds: float) -> None:
     ctx.on_all(ctx.with_power(controls), script, "ordering etcd's leadership")
 
 
+def release_etcd_leader(ctx: Context) -> None:
+    """End an order, so that etcd's leadership goes to where the estate itself wants it."""
+    if any(host.role == "control" for host in ctx.inventory.hosts):
+        order_etcd_leader(ctx, "", 0.0)
+
+
 def facts_of(report: Mapping[str, Any]) -> Facts:
     """Who is what in a status report. MirrorforceError where a cell or etcd is led by nobody. Pure."""
     leader = report["etcd"]["leader"]

@@ -1,0 +1,170 @@
+"""`drill`: break an estate on purpose, and say what it cost its clients. Over `mirrorforce.drills`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mirrorforce import timings
+from mirrorforce.drills import actions, binding, ledger, preparation, report, report_files, run, spec
+from mirrorforce.drills.actions import Context
+from mirrorforce.drills.report import DrillRun
+from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.operations import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mirrorforce.drills.drill import Drill
+    from mirrorforce.drills.report import Repetition
+    from mirrorforce.estate import Estate
+    from mirrorforce.inventory import Inventory
+    from mirrorforce.workspace import Workspace
+
+JSON_FILE, HTML_FILE = "drill.json", "drill.html"
+"""The last run's report, among the environment's reports."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where the report goes, beside the environment's own reports; None: nowhere else."""
+
+    json: Path | None = None
+    html: Path | None = None
+    junit: Path | None = None
+
+
+def chosen(wanted: Sequence[str]) -> tuple[Drill, ...]:
+    """The drills of these names, in the order asked; all of the catalogue where none is named."""
+    if not wanted:
+        return spec.load_all()
+    known = spec.names()
+    return tuple(spec.load(spec.FOLDER / f"{names.known('drill', name, known)}.yaml") for name in wanted)
+
+
+def require_permission(ws: Workspace, estate: Estate, meant: str | None) -> None:
+    """BadInputError unless every site is a lab's, or the person names the environment."""
+    if all(site.platform == "lab" for site in estate.sites) or meant == ws.env:
+        return
+    raise BadInputError(
+        f"{ws.env} is no lab: a drill breaks it on purpose, and its clients will notice",
+        f"if that is what you want: --i-mean-it {ws.env}",
+    )
+
+
+def outstanding(ws: Workspace) -> tuple[str, ...]:
+    """What an earlier drill broke and has not healed, in words."""
+    return tuple(run.in_words(entry.act) for entry in ledger.outstanding(ws))
+
+
+def heal(ws: Workspace, estate: Estate, inventory: Inventory, say: Callable[[str], None]) -> None:
+    """Undo whatever a drill left behind; nothing to do where nothing is."""
+    actions.heal(Context(ws, estate, inventory, say))
+
+
+def drill(  # noqa: PLR0913 - the environment, what to run on it, and whom to tell
+    ws: Workspace,
+    estate: Estate,
+    inventory: Inventory,
+    drills: Sequence[Drill],
+    *,
+    cell: str | None = None,
+    repeat: int = 1,
+    outputs: Outputs = Outputs(),
+    say: Callable[[str], None] = lambda _: None,
+) -> Document:
+    """Run drills one after another, `repeat` times each; the report, valid against its schema.
+
+    It is written after every repetition, so that what was measured is there whatever happens next. Whoever
+    calls holds the environment's lock. Raises MirrorforceError where a drill could not be healed, or the
+    estate is not healthy to begin with.
+    """
+    if left := outstanding(ws):
+        raise MirrorforceError(
+            f"an earlier drill left {len(left)} things broken: {'; '.join(left)}",
+            f"mirrorforce drill heal {ws.env}",
+        )
+    ctx = Context(ws, estate, inventory, say)
+    preparation.require_healthy(ctx)
+    started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+    found: dict[tuple[str, str], list[Repetition]] = {}
+    document: Document = {}
+    for number, one, place in _planned(drills, estate, cell, repeat):
+        say(f"== {one.name} in {place}{f', {number} of {repeat}' if repeat > 1 else ''}: {one.title}")
+        repetition = run.repetition(ctx, one, place)
+        found.setdefault((one.name, place), []).append(repetition)
+        document = report.build(
+            environment=ws.env,
+            time=started,
+            seconds=time.monotonic() - clock,
+            runs=_runs(drills, found),
+            setting=setting(estate),
+        )
+        write(ws, document, outputs)
+        say(f"   {_verdict(repetition)}")
+    preparation.bring_home(ctx)
+    return document
+
+
+def _planned(
+    drills: Sequence[Drill], estate: Estate, cell: str | None, repeat: int
+) -> Iterator[tuple[int, Drill, str]]:
+    wanted = names.cell(estate, cell).name if cell else None
+    for one in drills:
+        places = binding.cells(one, estate) if wanted is None else (wanted,)
+        for place in places:
+            for number in range(1, repeat + 1):
+                yield number, one, place
+
+
+def _runs(
+    drills: Sequence[Drill], found: Mapping[tuple[str, str], Sequence[Repetition]]
+) -> tuple[DrillRun, ...]:
+    by_name = {one.name: one for one in drills}
+    return tuple(
+        DrillRun(
+            name=name,
+            title=by_name[name].title,
+            why=by_name[name].why,
+            cell=place,
+            repetitions=tuple(repetitions),
+            outage_at_most=by_name[name].expect.outage,
+        )
+        for (name, place), repetitions in found.items()
+    )
+
+
+def setting(estate: Estate) -> dict[str, str]:
+    """What the figures depend on, in words."""
+    patroni = timings.patroni(estate)
+    links = (f"{'-'.join(link.between)} {link.round_trip_ms:g} ms" for link in estate.links)
+    copies = (f"{cell.name} {cell.synchronous_copies}" for cell in estate.cells)
+    return {
+        "timings": f"{estate.preset}: ttl {patroni.ttl} s, loop_wait {patroni.loop_wait} s, "
+        f"retry_timeout {patroni.retry_timeout} s",
+        "round trips": ", ".join(links),
+        "synchronous copies": ", ".join(copies),
+    }
+
+
+def write(ws: Workspace, document: Document, outputs: Outputs) -> None:
+    """Write the report among the environment's reports, as JSON and as a page, and wherever asked."""
+    ws.reports.mkdir(mode=0o700, parents=True, exist_ok=True)
+    report_files.write(document, as_json=ws.reports / JSON_FILE, as_html=ws.reports / HTML_FILE)
+    report_files.write(document, as_json=outputs.json, as_html=outputs.html, as_junit=outputs.junit)
+
+
+def _verdict(repetition: Repetition) -> str:
+    """One line for a person."""
+    if repetition.measures is None:
+        return f"{repetition.outcome}: {repetition.skipped or repetition.error}"
+    outages = ", ".join(
+        f"{outage.seconds:.1f} s by {way}{'' if outage.ended else ', not ended'}"
+        for way, outage in sorted(repetition.measures.outages.items())
+    )
+    return f"{repetition.outcome}: {repetition.measures.rpo_rows} rows lost; outage {outages}"

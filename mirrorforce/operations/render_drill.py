@@ -1,0 +1,48 @@
+"""What `drill` prints in the end: a line for each drill and cell, and every failure in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+_WAYS = ("dns", "multi_host")
+
+
+def report(document: Mapping[str, Any], page: Path) -> Iterator[RenderableType]:
+    """A table, what failed, and where the page is."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("Drill")
+    table.add_column("Cell")
+    for title in ("Passed", "Rows lost", "Outage by DNS, s", "by multi-host, s"):
+        table.add_column(title, justify="right")
+    for drill in document["drills"]:
+        summary = drill["summary"]
+        ran = len(drill["repetitions"])
+        rows = summary["rpo_rows"]
+        table.add_row(
+            drill["name"],
+            drill["cell"] or "",
+            "skipped" if summary["skipped"] == ran else f"{summary['passed']} of {ran}",
+            "" if rows is None else str(rows),
+            *(_spread(summary["rto_seconds"].get(way)) for way in _WAYS),
+        )
+    yield table
+    for failure in document["failures"]:
+        yield f"[red]{escape(failure)}[/]"
+    yield f"The page with plots: {page}"
+
+
+def _spread(figures: Mapping[str, float] | None) -> str:
+    """The median, and the longest where there are several."""
+    if figures is None:
+        return ""
+    median, longest = figures["median"], figures["maximum"]
+    return f"{median:.1f}" if median == longest else f"{median:.1f} (at most {longest:.1f})"
