@@ -36,12 +36,14 @@ def event(  # noqa: PLR0913 (as many as an event has)
     outcome: Outcome = "acknowledged",
     server: str | None = OLD,
     timeline: int | None = 1,
+    said: str = "",
 ) -> Event:
     """One event whose answer came `at` seconds after the fault."""
     wall = FAULT_AT + at
     return Event(
         kind=kind, client=client, way=way, server=server, timeline=timeline,
-        began=wall - took, at=wall, mono_began=wall - took - BOOT, mono_at=wall - BOOT, outcome=outcome,
+        began=wall - took, at=wall, mono_began=wall - took - BOOT, mono_at=wall - BOOT,
+        outcome=outcome, said=said,
         row=1 if kind == "append" else None,
         transfer=Transfer(1, 1, 2, 10) if kind == "transfer" else None,
         operations=(Append("0", "a 1"),) if kind == "list" else (),

@@ -25,6 +25,9 @@ BIN_SECONDS = 0.25
 RATE_SECONDS = 10.0
 """How long before the fault, and after the outage, commits are counted for the rate."""
 
+_CONFLICTS = "40"
+"""What said begins with: the SQLSTATE class of transactions that are to be tried again."""
+
 SILENT_SECONDS = 2.0
 """An outage that lasts to the end of the history counts from this length on; below it, clients just ended."""
 
@@ -61,7 +64,8 @@ class Timeline:
     """What clients saw, in bins of equal width.
 
     start: of the first bin, seconds after the fault (negative: before it).
-    acknowledged: commits a bin, by way; rejected, unknown: commits with such an end, all ways together.
+    acknowledged: commits a bin, by way; rejected (not by a conflict of two transactions), unknown: commits
+    with such an end, all ways together.
     reads: answered reads of the read-only name. latency_ms: of acknowledged commits; None for empty bins.
     """
 
@@ -90,7 +94,7 @@ class Measures:
     outages: by way, over all clients of that way: from the last acknowledgement before to the first after.
     slowest_client: by way, the outage of the client that came back last.
     by_kind: outage in seconds by kind of transaction; None where it has not ended.
-    outcomes: how many commits ended how.
+    outcomes: how many commits ended how: acknowledged, rejected, unknown, conflict.
     longest_wait: longest time, in seconds, that a client waited for any answer: silence is no answer.
     """
 
@@ -124,7 +128,7 @@ def measure(history: History, fault_at: float, *, lost_rows: int, until: float =
         slowest_client={way: max((o for (its, _), o in clients.items() if its == way), key=_worst)
                         for way in outages},
         by_kind={kind: outage.seconds if outage.ended else None for kind, outage in kinds.items()},
-        outcomes=Counter(answer.outcome for answer in writes),
+        outcomes=Counter(_end(answer) for answer in writes),
         longest_wait=max((answer.seconds for answer in answers), default=0.0),
         before=_rate(writes, fault_at - RATE_SECONDS, fault_at),
         after=_rate(writes, recovered, recovered + RATE_SECONDS),
@@ -193,14 +197,21 @@ def timeline(answers: Sequence[Event], fault_at: float, width: float = BIN_SECON
             way: counted(index for index, answer in done if answer.way == way)
             for way in sorted({answer.way for _, answer in writes})
         },
-        rejected=counted(index for index, answer in writes if answer.outcome == "rejected"),
-        unknown=counted(index for index, answer in writes if answer.outcome == "unknown"),
+        rejected=counted(index for index, answer in writes if _end(answer) == "rejected"),
+        unknown=counted(index for index, answer in writes if _end(answer) == "unknown"),
         reads=counted(
             index - first for index, answer in placed
             if answer.kind == "read" and answer.acknowledged
         ),
         latency_ms=tuple(spread(latencies[index]) for index in range(count)),
     )  # fmt: skip
+
+
+def _end(answer: Event) -> str:
+    """Its outcome; `conflict` where it lost against another transaction, as happens without a fault."""
+    return (
+        "conflict" if answer.outcome == "rejected" and answer.said.startswith(_CONFLICTS) else answer.outcome
+    )
 
 
 def _latency_ms(answer: Event) -> float:

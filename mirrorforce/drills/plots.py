@@ -65,7 +65,8 @@ def _outages(drill: Document, way: str) -> list[float]:
 
 
 def _box(axes: Axes, row: float, figures: Sequence[float], drawn: str) -> None:
-    if len(figures) >= FEWEST_FOR_A_BOX:
+    boxed = len(figures) >= FEWEST_FOR_A_BOX
+    if boxed:
         axes.boxplot(
             [list(figures)], orientation="horizontal", positions=[row], widths=0.62, whis=(5, 95),
             showfliers=False, patch_artist=True, manage_ticks=False, zorder=3,
@@ -76,7 +77,7 @@ def _box(axes: Axes, row: float, figures: Sequence[float], drawn: str) -> None:
         )  # fmt: skip
     # The spread across the row is the order of the repetitions: a drift over a night is seen.
     across = [row + 0.4 * ((index + 0.5) / len(figures) - 0.5) for index in range(len(figures))]
-    axes.plot(figures, across, "o", color=colour(drawn), ms=2.6, mew=0, zorder=4)
+    axes.plot(figures, across, "o", color=colour(drawn), ms=2.6 if boxed else 4.5, mew=0, zorder=4)
 
 
 def _row_names(axes: Axes, names: Sequence[str]) -> None:
@@ -108,7 +109,7 @@ def _seconds_axis(axes: Axes, label: str) -> None:
 def typical(drill: Document, way: str) -> list[Document]:
     """The stages of the repetition with the (lower) median outage: real ones, that add up."""
     have = [one["stages"][way] for one in drill["repetitions"] if one["stages"].get(way)]
-    ordered: list[list[Document]] = sorted(have, key=lambda stages: float(stages[-1]["ended"]))
+    ordered: list[list[Document]] = sorted(have, key=_total)
     return ordered[(len(ordered) - 1) // 2] if ordered else []
 
 
@@ -117,26 +118,32 @@ def stage_bars(drills: Sequence[Document], name: str) -> str | None:
     rows = [(drill, way, stages) for drill in drills for way in WAYS if (stages := typical(drill, way))]
     if not rows:
         return None
-    longest = max(stages[-1]["ended"] for _, _, stages in rows)
+    longest = max(_total(stages) for _, _, stages in rows)
     with drawing(1.25 * _ROW * len(rows) + 1.15, name) as figure:
         axes = figure.subplots()
         for row, (_, way, stages) in enumerate(rows):
             _stack(axes, row, stages, longest)
-            end = stages[-1]["ended"]
-            axes.text(end + 0.008 * longest, row, f"{end:.1f} s  {WAYS[way]}", va="center", fontsize=7.5)
+            axes.text(
+                _total(stages) + 0.008 * longest, row, f"{_total(stages):.1f} s  {WAYS[way]}", va="center",
+                fontsize=7.5,
+            )  # fmt: skip
         _row_names(axes, [name_of(drill) for drill, _, _ in rows])
         names = {stage["name"]: None for _, _, stages in rows for stage in stages}
         for stage in names:
             axes.plot([], [], "s", color=colour(stage.replace(" ", "_")), label=stage, ms=6)
         _above(axes, columns=4)
         axes.set_xlim(0, 1.14 * longest)
-        _seconds_axis(axes, "seconds after the fault")
+        _seconds_axis(axes, "seconds of outage, from the fault on")
         return inline(figure, "Where the seconds went, by drill and way in")
 
 
+def _total(stages: Sequence[Document]) -> float:
+    return sum(float(stage["seconds"]) for stage in stages)
+
+
 def _stack(axes: Axes, row: float, stages: Sequence[Document], longest: float) -> None:
+    begun = 0.0
     for stage in stages:
-        begun = stage["ended"] - stage["seconds"]
         axes.barh(
             row, stage["seconds"], left=begun, height=0.74, color=colour(stage["name"].replace(" ", "_")),
             edgecolor=colour("surface"), lw=0.6, zorder=3,
@@ -146,6 +153,7 @@ def _stack(axes: Axes, row: float, stages: Sequence[Document], longest: float) -
                 begun + stage["seconds"] / 2, row, f"{stage['seconds']:.1f}", ha="center", va="center",
                 fontsize=7, color=colour(text_on(stage["name"])), zorder=4,
             )  # fmt: skip
+        begun += stage["seconds"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,7 @@ def _clients(measures: Measures) -> Document:
         "acknowledged": measures.outcomes.get("acknowledged", 0),
         "rejected": measures.outcomes.get("rejected", 0),
         "unknown": measures.outcomes.get("unknown", 0),
+        "conflicts": measures.outcomes.get("conflict", 0),
         "longest_wait_seconds": round(measures.longest_wait, 3),
         "outage_seconds_by_kind": {
             kind: None if seconds is None else round(seconds, 3) for kind, seconds in measures.by_kind.items()

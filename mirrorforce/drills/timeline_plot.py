@@ -49,12 +49,17 @@ class Flag:
 
 
 def flags(repetition: Document) -> tuple[Flag, ...]:
-    """The marks that are drawn: of each kind the first after the fault; of acknowledgements, each way's."""
+    """The marks that are drawn: of each kind the one that ended a stage, else the first after the fault.
+
+    Of acknowledgements each way's first is drawn.
+    """
+    ended = {(its["name"], its["ended"]) for stages in repetition["stages"].values() for its in stages}
+    after = [mark for mark in repetition["marks"] if mark["after"] >= 0]
+    decisive = [mark for mark in after if (mark["what"], mark["after"]) in ended]
     first: dict[tuple[str, str], Document] = {}
-    for mark in repetition["marks"]:
+    for mark in (*decisive, *after):
         own = mark["said"] if mark["what"] == "first acknowledgement" else ""
-        if mark["after"] >= 0:
-            first.setdefault((mark["what"], own), mark)
+        first.setdefault((mark["what"], own), mark)
     ordered = sorted(first.values(), key=lambda mark: float(mark["after"]))
     return tuple(Flag(number, mark) for number, mark in enumerate(ordered, start=1))
 

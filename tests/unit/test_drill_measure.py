@@ -96,6 +96,15 @@ def test_outcomes_are_of_commits_alone() -> None:
     assert measured(told).outcomes == {"acknowledged": 1, "unknown": 1}
 
 
+def test_transactions_in_each_others_way_are_no_rejections() -> None:
+    conflict = event(0.1, kind="list", outcome="rejected", said="40001 could not serialize access")
+    measures = measured(
+        history(event(-0.1), conflict, event(0.2, outcome="rejected", said="25006 read-only"))
+    )
+    assert measures.outcomes == {"acknowledged": 1, "conflict": 1, "rejected": 1}
+    assert sum(measures.timeline.rejected) == 1
+
+
 def test_lost_rows_are_the_checkers() -> None:
     assert measured(history(event(0.0)), lost_rows=3).rpo_rows == 3
 

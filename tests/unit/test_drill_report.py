@@ -279,6 +279,19 @@ def test_flags_are_the_first_of_each_kind_by_time() -> None:
     assert whats.count("first acknowledgement") == 2
 
 
+def test_a_flag_stands_where_its_stage_ended() -> None:
+    one = only(valid(site_lost(repetitions=1)))
+    early = {
+        **next(mark for mark in one["marks"] if mark["what"] == "dns changed"),
+        "after": 1.0,
+        "about": None,
+    }
+    one["marks"].insert(1, early)
+    (flag,) = [each for each in timeline_plot.flags(one) if each.mark["what"] == "dns changed"]
+    (stage,) = [each for each in one["stages"]["dns"] if each["name"] == "dns changed"]
+    assert flag.mark["after"] == stage["ended"]
+
+
 def test_a_short_outage_has_a_closer_look_and_none_has_none() -> None:
     brief = only(valid(run(repetition(failover(3.0, end=60)))))
     assert timeline_plot.closer(brief, "brief")
