@@ -42,7 +42,8 @@ def page(report: Document) -> str:
     try:
         html = importlib.import_module("mirrorforce.drills.html")
     except ModuleNotFoundError as fault:
-        raise MirrorforceError(f"the page needs {fault.name}, which is not installed", "make setup") from fault
+        message = f"the page needs {fault.name}, which is not installed"
+        raise MirrorforceError(message, "make setup") from fault
     return str(html.page(report))
 
 
