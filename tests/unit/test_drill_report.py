@@ -4,6 +4,8 @@ import copy
 import json
 import math
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -339,6 +341,11 @@ def test_files_are_written_and_read_again(tmp_path: Path) -> None:
     assert report_files.read([tmp_path / "new" / "a.json"]) == (found,)
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
     ET.fromstring((tmp_path / "a.xml").read_text())  # noqa: S314 (our own)
+
+
+def test_plots_cost_nothing_where_no_page_is_asked_for() -> None:
+    looks = "import sys, mirrorforce.drills.report_files; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False, cwd=ROOT).returncode == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"version": 2}'])
