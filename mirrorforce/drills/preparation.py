@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.drills import cast as casting
@@ -50,7 +51,7 @@ def bring_home(ctx: Context) -> None:
 
 def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None) -> Facts:
     """Have etcd led from where the drill needs it, for three minutes at most; who is what then."""
-    facts = facts_of(status.collect(ctx.ws, ctx.estate, ctx.inventory))
+    facts = facts_of(require_healthy(ctx))
     if given is None:
         return facts
     sites = casting.etcd_leader_sites(ctx.estate, cell, facts.primary, given)
@@ -58,9 +59,10 @@ def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None) -> Fact
         order_etcd_leader(ctx, sites[0], _ORDER_SECONDS)
 
     def led() -> Facts | None:
-        found = facts_of(status.collect(ctx.ws, ctx.estate, ctx.inventory))
-        if ctx.site_of[found.etcd_leader] in sites:
-            return found
+        report = status.collect(ctx.ws, ctx.estate, ctx.inventory)
+        leader = report["etcd"]["leader"]
+        if leader is not None and leader["site"] in sites:
+            return replace(facts, etcd_leader=leader["host"])
         ctx.say(f"etcd is to be led from {' or '.join(sites)}")
         return None
 

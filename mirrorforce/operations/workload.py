@@ -136,7 +136,9 @@ class Follower:
     def fetch(self, ws: Workspace) -> History:
         """All events so far; only what is new comes over the wire."""
         # Whole lines: the last one may be half written, and is read the next time.
-        command = ["tail", "-c", f"+{self._read + 1}", self.clients.log]
+        log = shlex.quote(self.clients.log)
+        # The clients make it when they begin, a moment after their unit was started.
+        command = ["sh", "-c", f"[ ! -e {log} ] || tail -c +{self._read + 1} {log}"]
         unit = self.clients.unit
         text = application.run(ws, unit.host, command, timeout=60.0, user=unit.user)
         whole = text[: text.rfind("\n") + 1]

@@ -35,17 +35,22 @@ class Done:
 class User:
     """Someone who works on the environment; `seconds` remembers how long each command took."""
 
-    ws: Workspace = field(default_factory=lambda: Workspace(ENV))
+    env: str = ENV
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ws(self) -> Workspace:
+        """The files of the environment."""
+        return Workspace(self.env)
 
     def mirrorforce(self, *arguments: str, limit: float = LIMIT) -> Done:
         """`mirrorforce ARGUMENTS`, with the environment's name where a verb takes it from there."""
-        environment = {**os.environ, "MIRRORFORCE_ENV": ENV}
+        environment = {**os.environ, "MIRRORFORCE_ENV": self.env}
         return self._run([sys.executable, "-m", "mirrorforce", *arguments], environment, limit)
 
     def plain(self, *line: str, limit: float = LIMIT) -> Done:
         """A tool of its own (pulumi, ansible-playbook, pytest) in what `mirrorforce env` prints."""
-        exports = self.mirrorforce("env", ENV).out
+        exports = self.mirrorforce("env", self.env).out
         shell = f'{exports}\nexport PATH="{Path(sys.executable).parent}:$PATH"\nexec "$@"'
         return self._run(["bash", "-c", shell, "plain", *line], dict(os.environ), limit)
 
@@ -53,7 +58,7 @@ class User:
         """The checks of hosts over facts in a file: what `verify` would say if hosts said this."""
         line = [sys.executable, "-m", "pytest", "tests/hosts", "-q", "-p", "no:cacheprovider", "--tb=no"]
         line += [f"--facts-from={facts}", f"--report={report}"]
-        return self._run(line, {**os.environ, "MIRRORFORCE_ENV": ENV}, LIMIT)
+        return self._run(line, {**os.environ, "MIRRORFORCE_ENV": self.env}, LIMIT)
 
     def _run(self, line: list[str], environment: dict[str, str], limit: float) -> Done:
         started = time.monotonic()

@@ -1,0 +1,128 @@
+"""The handful of drills that every change goes through, on an estate of their own; and drills cut off.
+
+What a drill found is judged by the drill itself; here it counts that it was carried out, that nothing was
+lost, that the reports are what they should be, and that nothing is left broken whatever becomes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+
+from mirrorforce.drills import ledger, spec
+from mirrorforce.errors import ExitCode
+from mirrorforce.workspace import ROOT, Workspace
+from tests.lab.user import User, declare_test_estate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENV = "testd"
+CELL = "na1"
+HANDFUL = tuple(drill.name for drill in spec.load_all() if drill.handful)
+BROKEN_WITHIN = 60.0
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[User]:
+    declare_test_estate(ENV)
+    someone = User(env=ENV)
+    someone.mirrorforce("down", ENV, "--yes")
+    done = someone.mirrorforce("up", ENV)
+    assert done.status == ExitCode.AS_DECLARED, done
+    yield someone
+    someone.mirrorforce("down", ENV, "--yes")
+
+
+@pytest.fixture(scope="module")
+def reports(user: User, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The handful, run once: drill.json, drill.html, drill.xml."""
+    folder = tmp_path_factory.mktemp("drills")
+    files = [f"--{kind}={folder}/drill.{kind}" for kind in ("json", "html", "junit")]
+    done = user.mirrorforce("drill", "run", *HANDFUL, "--cell", CELL, *files)
+    print(done)  # noqa: T201 (shown where a test below fails)
+    assert done.status in {ExitCode.AS_DECLARED, ExitCode.OBJECTIVE_MISSED}, done
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(reports: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((reports / "drill.json").read_text())
+    return document
+
+
+def test_the_report_is_what_its_schema_says(report: dict[str, Any]) -> None:
+    schema = json.loads((ROOT / "schemas" / "drill-report.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(report)
+    assert [drill["name"] for drill in report["drills"]] == list(HANDFUL)
+
+
+@pytest.mark.parametrize("name", HANDFUL)
+def test_the_drill_went_as_it_should(name: str, report: dict[str, Any]) -> None:
+    (drill,) = [one for one in report["drills"] if one["name"] == name]
+    (repetition,) = drill["repetitions"]
+    assert repetition["violations"] == []
+    assert [one for one in repetition["expected"] if not one["met"]] == []
+    assert repetition["outcome"] == "passed"
+    assert repetition["rpo_rows"] == 0
+    assert repetition["clients"]["acknowledged"] > 100
+
+
+def test_the_seconds_of_a_lost_site_are_accounted_for(report: dict[str, Any]) -> None:
+    (drill,) = [one for one in report["drills"] if one["name"] == "site-lost"]
+    stages = {stage["name"] for stage in drill["repetitions"][0]["stages"]["dns"]}
+    assert {"lease gone", "leader elected", "promoted", "dns changed", "first acknowledgement"} <= stages
+
+
+def test_people_and_ci_get_reports_as_well(reports: Path) -> None:
+    page = (reports / "drill.html").read_text()
+    assert all(name in page for name in HANDFUL)
+    assert "<svg" in page
+    suites = ET.parse(reports / "drill.junit").getroot()  # noqa: S314 (our own file)
+    assert len(list(suites.iter("testcase"))) == len(HANDFUL)
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_drill_that_was_killed_is_healed_by_the_next_command(user: User) -> None:
+    ws = Workspace(ENV)
+    line = [sys.executable, "-m", "mirrorforce", "drill", "run", "primary-isolated", "--cell", CELL]
+    with subprocess.Popen(
+        line, cwd=ROOT, env={**os.environ, "MIRRORFORCE_ENV": ENV}, stdout=subprocess.DEVNULL
+    ) as drill:
+        deadline = time.monotonic() + BROKEN_WITHIN
+        while not ledger.outstanding(ws):
+            assert drill.poll() is None, "it ended before it broke anything"
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        drill.send_signal(signal.SIGKILL)
+    refused = user.mirrorforce("drill", "run", "switchover", "--cell", CELL)
+    assert refused.status == ExitCode.ERROR
+    assert "mirrorforce drill heal" in refused.err
+    healed = user.mirrorforce("drill", "heal")
+    assert healed.status == ExitCode.AS_DECLARED, healed
+    assert "isolate east" in healed.out
+    assert ledger.outstanding(ws) == ()
+    whole = user.mirrorforce("wait", ENV)
+    assert whole.status == ExitCode.AS_DECLARED, whole
+
+
+@pytest.mark.usefixtures("reports")
+def test_a_drill_does_not_start_on_an_estate_that_is_not_healthy(user: User) -> None:
+    user.mirrorforce("lab", "power-off", "legacy-na2")
+    try:
+        refused = user.mirrorforce("drill", "run", "switchover", "--cell", CELL)
+    finally:
+        user.mirrorforce("lab", "power-on", "legacy-na2")
+    assert refused.status == ExitCode.ERROR
+    assert "a drill starts on a healthy estate only" in refused.err
+    assert "legacy-na2" in refused.err
