@@ -128,11 +128,15 @@ def differences(ctx: Context, cell: str, primary: str | None) -> tuple[Violation
     return tuple(Violation(ViolationKind.MEMBERS_DIFFER, said) for said in compared.differences)
 
 
-def marks(ctx: Context, cell: str, history: History, fault_at: float, measures: Measures) -> tuple[Mark, ...]:
-    """What hosts and clients tell of the outage, from a moment before the fault on."""
+def marks(ctx: Context, cell: str, history: History, fault: Mark, measures: Measures) -> tuple[Mark, ...]:
+    """What hosts and clients tell of the outage, from a moment before the fault on.
+
+    Members of other cells are not asked: Patroni's words name no cell.
+    """
+    fault_at = fault.at
     since = fault_at - BEFORE_FAULT_SECONDS
     command = ["sudo", "-n", *journal.command(since)]
-    hosts = [host.name for host in ctx.inventory.hosts]
+    hosts = [host.name for host in ctx.inventory.hosts if host.cell in {None, cell}]
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
         answers = pool.map(lambda host: remote.run(ctx.ws, host, command, timeout=_JOURNAL_SECONDS), hosts)
         told = [
@@ -145,7 +149,6 @@ def marks(ctx: Context, cell: str, history: History, fault_at: float, measures: 
         for outage in measures.outages.values()
         for mark in stages.marks_from_history(history, fault_at, outage)
     }
-    fault = stages.Mark(fault_at, None, stages.What.FAULT, "the drill")
     return tuple(sorted([fault, *told, *by_clients], key=lambda mark: mark.at))
 
 

@@ -28,6 +28,7 @@ from mirrorforce.drills.acts import NEW_PRIMARY, Act, Condition, Verb, Wait, Wai
 from mirrorforce.drills.conditions import Seen
 from mirrorforce.drills.expectations import Found, Leadership
 from mirrorforce.drills.report import Repetition
+from mirrorforce.drills.stages import Mark, What
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import status, waiting
 
@@ -65,6 +66,7 @@ class Play:
     running: Running
     found: Found
     fault_at: float = math.nan
+    fault_said: str = ""
     mended_at: float = math.inf
     last_report: dict[str, Any] = field(default_factory=dict)
 
@@ -99,7 +101,7 @@ class Play:
             self.mended_at = min(self.mended_at, time.time())
         began = actions.carry_out(self.ctx, act)
         if is_fault:
-            self.fault_at = began
+            self.fault_at, self.fault_said = began, in_words(act)
 
     def _new_primary(self) -> str:
         seen = self._look(time.time())
@@ -236,7 +238,8 @@ def _judged(play: Play, watched: evidence.Watched, started: str, clock: float) -
         history, play.fault_at, lost_rows=checker.lost_rows(history, finals.values()), until=play.mended_at
     )
     play.found.fullest = watched.fullest
-    marks = evidence.marks(ctx, bound.cell, history, play.fault_at, measures)
+    fault = Mark(play.fault_at, None, What.FAULT, play.fault_said)
+    marks = evidence.marks(ctx, bound.cell, history, fault, measures)
     return Repetition(
         started=started,
         seconds=round(time.monotonic() - clock, 1),
