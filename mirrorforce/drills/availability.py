@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mirrorforce.drills.drill import WAYS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -61,9 +63,30 @@ class Availability:
         return None if self.mean_outage is None else max(0.0, 1 - 12 * self.mean_outage / YEAR_SECONDS)
 
 
-def nines(availability: float) -> float:
-    """How many nines: 3.0 for 99.9 %, 3.3 for 99.95 %; infinite where nothing was unavailable."""
-    return math.inf if availability >= 1 else -math.log10(1 - availability)
+def document(drills: Sequence[Document]) -> dict[str, Any]:
+    """What a drill report says of it, by way in; null where nothing was observed."""
+    return {way.replace("-", "_"): _of_way(of_drills(drills, way.replace("-", "_"))) for way in WAYS}
+
+
+def _of_way(found: Availability) -> dict[str, Any] | None:
+    if found.availability is None or found.mean_outage is None or found.at_one_a_month is None:
+        return None
+    return {
+        "observed_seconds": round(found.observed, 1),
+        "unavailable_seconds": round(found.unavailable, 1),
+        "faults": found.faults,
+        "availability": round(found.availability, 6),
+        "mean_outage_seconds": round(found.mean_outage, 2),
+        "availability_at_one_fault_a_month": round(found.at_one_a_month, 8),
+        "budgets": [
+            {
+                "objective": budget.objective,
+                "allowed_seconds_in_30_days": round(budget.allowed_seconds, 1),
+                "faults_that_fit": budget.faults_that_fit,
+            }
+            for budget in found.budgets
+        ],
+    }
 
 
 def of_drills(drills: Iterable[Document], way: str) -> Availability:

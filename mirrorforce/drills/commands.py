@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,8 +13,11 @@ from rich.table import Table
 from mirrorforce.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory
+    from mirrorforce.operations.drill import Outputs, Turn
     from mirrorforce.workspace import Workspace
 
 app = typer.Typer(
@@ -70,9 +73,13 @@ def run(  # noqa: PLR0913, PLR0917 (what a person may say)
     yes: Yes = False,
 ) -> None:
     """Run these drills, one after another. Exit status 4 where one is not as expected."""
-    from mirrorforce.operations.drill import Outputs
+    from mirrorforce.operations import drill
 
-    _run(names, env, cell, repeat, Outputs(json, html, junit), meant, yes=yes)
+    chosen = drill.chosen(names)
+    _carry_out(
+        f"drill run {' '.join(names)}", env, lambda estate: drill.turns(chosen, estate, cell, repeat),
+        drill.Outputs(json, html, junit), meant, yes=yes,
+    )  # fmt: skip
 
 
 @app.command("all")
@@ -88,9 +95,41 @@ def run_all(  # noqa: PLR0913, PLR0917 (what a person may say)
     yes: Yes = False,
 ) -> None:
     """Run the whole catalogue."""
-    from mirrorforce.operations.drill import Outputs
+    from mirrorforce.operations import drill
 
-    _run([], env, cell, repeat, Outputs(json, html, junit), meant, yes=yes)
+    chosen = drill.chosen([])
+    _carry_out(
+        "drill all", env, lambda estate: drill.turns(chosen, estate, cell, repeat),
+        drill.Outputs(json, html, junit), meant, yes=yes,
+    )  # fmt: skip
+
+
+@app.command()
+def soak(  # noqa: PLR0913, PLR0917 (what a person may say)
+    hours: Annotated[float, typer.Option("--hours", min=0.01, help="Begin no drill after so many hours.")],
+    env: EnvOption = "lab",
+    cell: Cell = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same order of drills.")] = None,
+    json: JsonFile = None,
+    html: HtmlFile = None,
+    junit: JunitFile = None,
+    meant: Meant = None,
+    *,
+    yes: Yes = False,
+) -> None:
+    """Drills at random for hours, under load: how available the cells were, and what that means."""
+    import secrets
+
+    from mirrorforce.operations import drill
+
+    chosen = drill.chosen([])
+    number = secrets.randbelow(1 << 32) if seed is None else seed
+    out.print(f"seed {number}")
+    _carry_out(
+        f"drill soak --seed {number}", env,
+        lambda estate: drill.turns_at_random(chosen, estate, cell, hours * 3600, number),
+        drill.Outputs(json, html, junit), meant, yes=yes, soaks=True,
+    )  # fmt: skip
 
 
 @app.command()
@@ -107,27 +146,26 @@ def heal(env: EnvOption = "lab") -> None:
     out.print(f"healed: {', '.join(left)}" if left else "nothing was left broken")
 
 
-def _run(  # noqa: PLR0913 (as the verbs)
-    names: list[str],
+def _carry_out(  # noqa: PLR0913 (as the verbs)
+    what: str,
     env: str,
-    cell: str | None,
-    repeat: int,
-    outputs: Any,  # noqa: ANN401 (Outputs, imported late)
+    planned: Callable[[Estate], Iterator[Turn]],
+    outputs: Outputs,
     meant: str | None,
     *,
     yes: bool,
+    soaks: bool = False,
 ) -> None:
     from mirrorforce import environment
     from mirrorforce.lock import only_one
     from mirrorforce.operations import drill, render_drill
 
-    chosen = drill.chosen(names)
     workspace, estate, inventory = environment.running(env)
     drill.require_permission(workspace, estate, meant)
-    with only_one(workspace, f"drill {' '.join(names) or 'all'}"):
+    with only_one(workspace, what):
         _offer_heal(workspace, estate, inventory, yes=yes)
         report = drill.drill(
-            workspace, estate, inventory, chosen, cell=cell, repeat=repeat, outputs=outputs, say=_say
+            workspace, estate, inventory, planned(estate), soak=soaks, outputs=outputs, say=_say
         )
     for part in render_drill.report(report, workspace.reports / drill.HTML_FILE):
         out.print(part)

@@ -14,7 +14,7 @@ from mirrorforce.drills.svg import colour, drawing, inline
 from mirrorforce.drills.timeline_plot import WAYS, text_on
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -195,16 +195,23 @@ def side_by_side(setups: Sequence[Setup], name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Commits of one setup by number of connections: how long they took, and how many a second."""
+    """Commits of one setup by number of connections: how long they took, and how many a second.
+
+    limit_ms: the round trips that a commit of this setup cannot do without, where setups differ in that.
+    """
 
     name: str
     connections: Sequence[int]
     latency_ms: Sequence[Spread]
     commits_per_second: Sequence[float]
+    limit_ms: float | None = None
 
 
-def commits_by_connections(curves: Sequence[Curve], round_trip_ms: float, name: str) -> str:
-    """Commit latency and throughput by connections, against one round trip per commit; six curves at most."""
+def commits_by_connections(curves: Sequence[Curve], round_trip_ms: float | None, name: str) -> str:
+    """Commit latency and throughput by connections, against what round trips let through; six curves at most.
+
+    `round_trip_ms` is the limit that all curves share; None where each has its own.
+    """
     counts = sorted({count for curve in curves for count in curve.connections})
     with drawing(3.3, name) as figure:
         latency, throughput = figure.subplots(1, 2)
@@ -219,9 +226,10 @@ def commits_by_connections(curves: Sequence[Curve], round_trip_ms: float, name: 
             throughput.plot(
                 curve.connections, curve.commits_per_second, color=drawn, marker=marker, ms=4, lw=1.4
             )
-        limit = {"color": colour("muted"), "lw": 1, "ls": (0, (4, 2))}
-        latency.axhline(round_trip_ms, **limit, label=f"one round trip, {round_trip_ms:g} ms")
-        throughput.plot(counts, [1000 * count / round_trip_ms for count in counts], **limit)
+        for limit_ms, drawn, label in _limits(curves, round_trip_ms):
+            limit: dict[str, Any] = {"color": drawn, "lw": 1, "ls": (0, (4, 2))}
+            latency.axhline(limit_ms, **limit, label=label)
+            throughput.plot(counts, [1000 * count / limit_ms for count in counts], **limit)
         for axes, label in ((latency, "a commit takes, ms (band: to p95)"), (throughput, "commits / s")):
             axes.set_xscale("log", base=2)
             axes.set_yscale("log")
@@ -236,3 +244,12 @@ def commits_by_connections(curves: Sequence[Curve], round_trip_ms: float, name: 
             axes.set_ylabel(label)
         figure.legend(loc="outside upper left", ncols=4, fontsize=8, columnspacing=1.4, handlelength=1.8)
         return inline(figure, "Commit latency and throughput by number of connections")
+
+
+def _limits(curves: Sequence[Curve], shared_ms: float | None) -> Iterator[tuple[float, str, str]]:
+    """Milliseconds, colour and label of each limit."""
+    if shared_ms is not None:
+        yield shared_ms, colour("muted"), f"one round trip, {shared_ms:g} ms"
+    for index, curve in enumerate(curves):
+        if curve.limit_ms is not None:
+            yield curve.limit_ms, colour(_SERIES[index]), f"its round trips, {curve.limit_ms:g} ms"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,12 @@ WHOLE_WITHIN = 300.0
 """Seconds in which everything runs again after the last step; a member that is copied anew takes longest."""
 
 _SPARE_SECONDS = 420.0
-_LOOK_EVERY = 0.5
+_LOOK_EVERY = 1.5
+"""Seconds. Outages are told by the clients and the journals; looks only say when to go on, and cost the
+processors of a lab that all hosts share."""
+
+_OF_THE_ESTATE = frozenset({Condition.WHOLE, Condition.SAYS_HOW_TO_GO_ON})
+_OF_COUNTS = frozenset({Condition.LOST_NOT_COUNTED, Condition.LOST_SLOTS_GONE})
 _ENDS_REFUSAL = frozenset({*words.BREAKS, *(verb for verb, word in words.WORDS.items() if word.undoes)})
 
 
@@ -68,7 +73,6 @@ class Play:
     fault_at: float = math.nan
     fault_said: str = ""
     mended_at: float = math.inf
-    last_report: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cell(self) -> str:
@@ -104,7 +108,7 @@ class Play:
             self.fault_at, self.fault_said = began, in_words(act)
 
     def _new_primary(self) -> str:
-        seen = self._look(time.time())
+        seen = self._look(time.time(), Condition.ANOTHER_LEADS)
         if seen.leader is None or seen.leader == self.first_primary:
             raise MirrorforceError(f"no other member leads {self.cell} yet", "wait for it in the drill")
         return seen.leader
@@ -115,7 +119,7 @@ class Play:
         deadline = began + step.within
         self.ctx.say(f"waiting until {step.condition}")
         while True:
-            seen = self._look(began)
+            seen = self._look(began, step.condition)
             if conditions.holds(step.condition, seen):
                 self._came_true(step.condition, time.time())
                 self.ctx.say(f"{step.condition}: after {time.time() - began:.1f} s")
@@ -136,9 +140,15 @@ class Play:
         now = time.time()
         self.found.refused = [(start, min(end, now)) for start, end in self.found.refused]
 
-    def _look(self, began: float) -> Seen:
-        report = status.collect(self.ctx.ws, self.ctx.estate, self.ctx.inventory)
-        self.last_report = report
+    def _look(self, began: float, condition: Condition) -> Seen:
+        """What is to be seen for this condition: of the cell's members alone, where that is enough."""
+        members = [host.name for host in self.ctx.inventory.of_cell(self.cell)]
+        report = status.collect(
+            self.ctx.ws,
+            self.ctx.estate,
+            self.ctx.inventory,
+            only=None if condition in _OF_THE_ESTATE else members,
+        )
         seen = Seen(
             cell=self.cell,
             first_primary=self.first_primary,
@@ -149,7 +159,7 @@ class Play:
             began=began,
             counted=None,
         )
-        return evidence.with_counted(self.ctx, seen)
+        return evidence.with_counted(self.ctx, seen) if condition in _OF_COUNTS else seen
 
 
 def repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:

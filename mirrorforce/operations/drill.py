@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce import timings
-from mirrorforce.drills import actions, binding, ledger, preparation, report, report_files, run, spec
+from mirrorforce.drills import (
+    actions,
+    availability,
+    binding,
+    ledger,
+    preparation,
+    report,
+    report_files,
+    run,
+    spec,
+)
 from mirrorforce.drills.actions import Context
 from mirrorforce.drills.report import DrillRun
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mirrorforce.drills.drill import Drill
@@ -67,18 +78,49 @@ def heal(ws: Workspace, estate: Estate, inventory: Inventory, say: Callable[[str
     actions.heal(Context(ws, estate, inventory, say))
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A repetition to come: a drill, a cell, and which one it is of several, in words."""
+
+    drill: Drill
+    cell: str
+    said: str = ""
+
+
+def turns(drills: Sequence[Drill], estate: Estate, cell: str | None, repeat: int) -> Iterator[Turn]:
+    """Each drill in each of its cells (or in this one), `repeat` times. BadInputError for no such cell."""
+    wanted = names.cell(estate, cell).name if cell else None
+    for one in drills:
+        places = binding.cells(one, estate) if wanted is None else (wanted,)
+        for place in places:
+            for number in range(1, repeat + 1):
+                yield Turn(one, place, f"{number} of {repeat}" if repeat > 1 else "")
+
+
+def turns_at_random(
+    drills: Sequence[Drill], estate: Estate, cell: str | None, seconds: float, seed: int
+) -> Iterator[Turn]:
+    """Drills at random, in cells at random (or in this one), begun within so many seconds."""
+    chance = random.Random(seed)  # noqa: S311 (no secret: the same seed is to give the same order)
+    wanted = [names.cell(estate, cell).name] if cell else [each.name for each in estate.cells]
+    deadline, number = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        number += 1
+        left = (deadline - time.monotonic()) / 60
+        yield Turn(chance.choice(drills), chance.choice(wanted), f"number {number}, {left:.0f} min left")
+
+
 def drill(  # noqa: PLR0913 - the environment, what to run on it, and whom to tell
     ws: Workspace,
     estate: Estate,
     inventory: Inventory,
-    drills: Sequence[Drill],
+    planned: Iterable[Turn],
     *,
-    cell: str | None = None,
-    repeat: int = 1,
+    soak: bool = False,
     outputs: Outputs = Outputs(),
     say: Callable[[str], None] = lambda _: None,
 ) -> Document:
-    """Run drills one after another, `repeat` times each; the report, valid against its schema.
+    """Run one drill after another; the report, valid against its schema. With `soak` it says how available.
 
     It is written after every repetition, so that what was measured is there whatever happens next. Whoever
     calls holds the environment's lock. Raises MirrorforceError where a drill could not be healed, or the
@@ -87,55 +129,42 @@ def drill(  # noqa: PLR0913 - the environment, what to run on it, and whom to te
     if left := outstanding(ws):
         raise MirrorforceError(
             f"an earlier drill left {len(left)} things broken: {'; '.join(left)}",
-            f"mirrorforce drill heal {ws.env}",
+            f"mirrorforce drill heal --env {ws.env}",
         )
     ctx = Context(ws, estate, inventory, say)
     preparation.require_healthy(ctx)
     started, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-    found: dict[tuple[str, str], list[Repetition]] = {}
+    found: dict[tuple[str, str], DrillRun] = {}
     document: Document = {}
-    for number, one, place in _planned(drills, estate, cell, repeat):
-        say(f"== {one.name} in {place}{f', {number} of {repeat}' if repeat > 1 else ''}: {one.title}")
-        repetition = run.repetition(ctx, one, place)
-        found.setdefault((one.name, place), []).append(repetition)
+    for turn in planned:
+        say(f"== {turn.drill.name} in {turn.cell}{turn.said and f', {turn.said}'}: {turn.drill.title}")
+        repetition = run.repetition(ctx, turn.drill, turn.cell)
+        key = turn.drill.name, turn.cell
+        before = found[key].repetitions if key in found else ()
+        found[key] = _run(turn, (*before, repetition))
         document = report.build(
             environment=ws.env,
             time=started,
             seconds=time.monotonic() - clock,
-            runs=_runs(drills, found),
+            runs=list(found.values()),
             setting=setting(estate),
         )
+        if soak:
+            document["availability"] = availability.document(document["drills"])
         write(ws, document, outputs)
         say(f"   {_verdict(repetition)}")
     preparation.bring_home(ctx)
     return document
 
 
-def _planned(
-    drills: Sequence[Drill], estate: Estate, cell: str | None, repeat: int
-) -> Iterator[tuple[int, Drill, str]]:
-    wanted = names.cell(estate, cell).name if cell else None
-    for one in drills:
-        places = binding.cells(one, estate) if wanted is None else (wanted,)
-        for place in places:
-            for number in range(1, repeat + 1):
-                yield number, one, place
-
-
-def _runs(
-    drills: Sequence[Drill], found: Mapping[tuple[str, str], Sequence[Repetition]]
-) -> tuple[DrillRun, ...]:
-    by_name = {one.name: one for one in drills}
-    return tuple(
-        DrillRun(
-            name=name,
-            title=by_name[name].title,
-            why=by_name[name].why,
-            cell=place,
-            repetitions=tuple(repetitions),
-            outage_at_most=by_name[name].expect.outage,
-        )
-        for (name, place), repetitions in found.items()
+def _run(turn: Turn, repetitions: tuple[Repetition, ...]) -> DrillRun:
+    return DrillRun(
+        name=turn.drill.name,
+        title=turn.drill.title,
+        why=turn.drill.why,
+        cell=turn.cell,
+        repetitions=repetitions,
+        outage_at_most=turn.drill.expect.outage,
     )
 
 

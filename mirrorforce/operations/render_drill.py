@@ -35,9 +35,27 @@ def report(document: Mapping[str, Any], page: Path) -> Iterator[RenderableType]:
             *(_spread(summary["rto_seconds"].get(way)) for way in _WAYS),
         )
     yield table
+    for way, found in (document.get("availability") or {}).items():
+        if found is not None:
+            yield _available(way, found)
     for failure in document["failures"]:
         yield f"[red]{escape(failure)}[/]"
     yield f"The page with plots: {page}"
+
+
+def _available(way: str, found: Mapping[str, Any]) -> str:
+    share = f"{100 * found['availability']:.2f} %"
+    yearly = f"{100 * found['availability_at_one_fault_a_month']:.5f} %"
+    fits = ", ".join(
+        f"{budget['faults_that_fit'] if budget['faults_that_fit'] is not None else 'any number of'} "
+        f"within {100 * budget['objective']:g} %"
+        for budget in found["budgets"]
+    )
+    return (
+        f"{way.replace('_', '-')}: {share} of {found['observed_seconds']:.0f} s, "
+        f"{found['faults']} faults of {found['mean_outage_seconds']:.1f} s each. "
+        f"With one such fault a month {yearly} over a year; faults that fit into 30 days: {fits}"
+    )
 
 
 def _spread(figures: Mapping[str, float] | None) -> str:
