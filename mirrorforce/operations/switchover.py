@@ -73,7 +73,9 @@ def plan(cell: Mapping[str, Any], to_site: str) -> Plan:
     if cell["primary"]["site"] == to_site:
         return Plan(old, None)
     there = [member for member in cell["members"] if member["site"] == to_site]
-    ready = [member for member in there if member["state"] == "streaming" and member["sync"] in _SYNCHRONOUS]
+    # An asynchronous cell has no synchronous standby, and Patroni takes any that streams.
+    needed = _SYNCHRONOUS if cell["synchronous_copies"] else (*_SYNCHRONOUS, "async")
+    ready = [member for member in there if member["state"] == "streaming" and member["sync"] in needed]
     if not ready:
         found = "; ".join(
             f"{m['host']} is {m['role']}, {m['state']}, {m['sync'] or 'not counted'}" for m in there

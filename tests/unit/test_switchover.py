@@ -58,6 +58,13 @@ def test_an_unfit_standby_is_refused_with_what_is_wrong(unfit: dict[str, Any]) -
     assert "mirrorforce converge --limit west-na1" in refused.value.next_step
 
 
+def test_an_asynchronous_cell_hands_over_to_any_standby_that_streams() -> None:
+    members = [member("east-na1", "primary", None), member("west-na1", sync="async")]
+    assert plan({**cell(*members), "synchronous_copies": 0}, "west").new == "west-na1"
+    with pytest.raises(MirrorforceError, match="is a healthy synchronous standby"):
+        plan(cell(*members), "west")
+
+
 def test_without_a_primary_there_is_nothing_to_switch_over_from() -> None:
     with pytest.raises(MirrorforceError, match="no primary"):
         plan(cell(primary=None), "west")
