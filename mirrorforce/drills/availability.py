@@ -104,7 +104,9 @@ def of_drills(drills: Iterable[Document], way: str) -> Availability:
 
 def _budget(objective: float, mean_outage: float | None) -> Budget:
     allowed = (1 - objective) * MONTH_SECONDS
-    return Budget(objective, allowed, None if not mean_outage else math.floor(allowed / mean_outage))
+    return Budget(
+        objective, allowed, None if not mean_outage else math.floor(round(allowed / mean_outage, 6))
+    )
 
 
 def _seconds(timeline: Document, way: str) -> tuple[float, float]:

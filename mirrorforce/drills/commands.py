@@ -39,7 +39,11 @@ Meant = Annotated[
     typer.Option("--i-mean-it", metavar="ENV", help="Say so where the environment is no lab: its name."),
 ]
 Cell = Annotated[str | None, typer.Option("--cell", "-c", help="This cell only; else each one it says.")]
-Repeat = Annotated[int, typer.Option("--repeat", "-n", min=1, help="Run each drill so many times.")]
+Repeat = Annotated[
+    int | None,
+    typer.Option("--repeat", "-n", min=1, help="Run each drill so many times; else once, or --nightly's."),
+]
+Nightly = Annotated[bool, typer.Option("--nightly", help="As often as each drill says for the night.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report there too, as JSON.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write the report there too, as a page.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write the report there as JUnit's XML.")]
@@ -61,15 +65,16 @@ def listed() -> None:
 
 @app.command()
 def run(  # noqa: PLR0913, PLR0917 (what a person may say)
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Drills, as `drill list` names them.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Drills, as `drill list` names them.")],
     env: EnvOption = "lab",
     cell: Cell = None,
-    repeat: Repeat = 1,
+    repeat: Repeat = None,
     json: JsonFile = None,
     html: HtmlFile = None,
     junit: JunitFile = None,
     meant: Meant = None,
     *,
+    nightly: Nightly = False,
     yes: Yes = False,
 ) -> None:
     """Run these drills, one after another. Exit status 4 where one is not as expected."""
@@ -77,7 +82,8 @@ def run(  # noqa: PLR0913, PLR0917 (what a person may say)
 
     chosen = drill.chosen(names)
     _carry_out(
-        f"drill run {' '.join(names)}", env, lambda estate: drill.turns(chosen, estate, cell, repeat),
+        f"drill run {' '.join(names)}", env,
+        lambda estate: drill.turns(chosen, estate, cell, repeat, nightly=nightly),
         drill.Outputs(json, html, junit), meant, yes=yes,
     )  # fmt: skip
 
@@ -86,12 +92,13 @@ def run(  # noqa: PLR0913, PLR0917 (what a person may say)
 def run_all(  # noqa: PLR0913, PLR0917 (what a person may say)
     env: EnvOption = "lab",
     cell: Cell = None,
-    repeat: Repeat = 1,
+    repeat: Repeat = None,
     json: JsonFile = None,
     html: HtmlFile = None,
     junit: JunitFile = None,
     meant: Meant = None,
     *,
+    nightly: Nightly = False,
     yes: Yes = False,
 ) -> None:
     """Run the whole catalogue."""
@@ -99,7 +106,7 @@ def run_all(  # noqa: PLR0913, PLR0917 (what a person may say)
 
     chosen = drill.chosen([])
     _carry_out(
-        "drill all", env, lambda estate: drill.turns(chosen, estate, cell, repeat),
+        "drill all", env, lambda estate: drill.turns(chosen, estate, cell, repeat, nightly=nightly),
         drill.Outputs(json, html, junit), meant, yes=yes,
     )  # fmt: skip
 
@@ -130,6 +137,25 @@ def soak(  # noqa: PLR0913, PLR0917 (what a person may say)
         lambda estate: drill.turns_at_random(chosen, estate, cell, hours * 3600, number),
         drill.Outputs(json, html, junit), meant, yes=yes, soaks=True,
     )  # fmt: skip
+
+
+@app.command()
+def merge(
+    reports: Annotated[list[Path], typer.Argument(metavar="FILE", help="Reports that --json wrote.")],
+    json: JsonFile = None,
+    html: HtmlFile = None,
+    junit: JunitFile = None,
+) -> None:
+    """One report out of several nights' or machines': the repetitions of each drill together."""
+    from mirrorforce.drills import report, report_files
+    from mirrorforce.operations import render_drill
+
+    merged = report.merge(report_files.read(reports))
+    report_files.write(merged, as_json=json, as_html=html, as_junit=junit)
+    for part in render_drill.report(merged, html):
+        out.print(part)
+    if not merged["passed"]:
+        raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
 
 
 @app.command()

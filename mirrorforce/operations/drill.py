@@ -87,14 +87,24 @@ class Turn:
     said: str = ""
 
 
-def turns(drills: Sequence[Drill], estate: Estate, cell: str | None, repeat: int) -> Iterator[Turn]:
-    """Each drill in each of its cells (or in this one), `repeat` times. BadInputError for no such cell."""
+def turns(
+    drills: Sequence[Drill],
+    estate: Estate,
+    cell: str | None = None,
+    repeat: int | None = None,
+    *,
+    nightly: bool = False,
+) -> Iterator[Turn]:
+    """Each drill in each of its cells (or in this one), `repeat` times, else as often as it says itself.
+
+    BadInputError for a cell that the estate has not.
+    """
     wanted = names.cell(estate, cell).name if cell else None
     for one in drills:
-        places = binding.cells(one, estate) if wanted is None else (wanted,)
-        for place in places:
-            for number in range(1, repeat + 1):
-                yield Turn(one, place, f"{number} of {repeat}" if repeat > 1 else "")
+        times = repeat or (one.nightly if nightly else 1)
+        for place in binding.cells(one, estate) if wanted is None else (wanted,):
+            for number in range(1, times + 1):
+                yield Turn(one, place, f"{number} of {times}" if times > 1 else "")
 
 
 def turns_at_random(

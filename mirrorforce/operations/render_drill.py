@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _WAYS = ("dns", "multi_host")
 
 
-def report(document: Mapping[str, Any], page: Path) -> Iterator[RenderableType]:
-    """A table, what failed, and where the page is."""
+def report(document: Mapping[str, Any], page: Path | None) -> Iterator[RenderableType]:
+    """A table, what failed, and where the page is, if there is one."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("Drill")
     table.add_column("Cell")
@@ -40,7 +40,8 @@ def report(document: Mapping[str, Any], page: Path) -> Iterator[RenderableType]:
             yield _available(way, found)
     for failure in document["failures"]:
         yield f"[red]{escape(failure)}[/]"
-    yield f"The page with plots: {page}"
+    if page is not None:
+        yield f"The page with plots: {page}"
 
 
 def _available(way: str, found: Mapping[str, Any]) -> str:
