@@ -43,16 +43,19 @@ def power_off_site(estate: str, site: str) -> None:
     hosts.power_off_together(estate, _hosts_of(estate, site))
 
 
-def power_on_site(estate: str, site: str) -> None:
+def power_on_site(estate: str, site: str, *, cut_off: bool = False) -> None:
     """Power for a whole site as it was last declared, also after the machine was restarted.
 
     Links that were cut stay cut; links that are gone are laid again where the far site has its network.
+    `cut_off` boots it cut off from all others, so that nothing of what it holds meets anybody.
     """
     networks.ensure(_require_site(estate, site))
     for link in _links_of(estate, site):
         far = link.b if site == link.a else link.a
         if namespaces.exists(names.namespace(estate, far)) and not links.is_laid(link):
             links.ensure(link)
+    if cut_off:
+        cut_site(estate, site)
     hosts.power_on_together(_hosts_of(estate, site))
 
 

@@ -95,3 +95,22 @@ def test_no_statement_holds_a_password_in_clear() -> None:
     state: dict[str, Any] = {"roles": {"reader": "other"}, "readers": [], "owner": None, "open": False}
     roles = [{**APPLICATION, "password": "in-clear-1"}, {**READER, "password": "in-clear-2"}]
     assert not any("in-clear" in sql for _what, sql in module.statements(state, roles, "app"))
+
+
+@pytest.mark.parametrize(
+    ("strict", "standbys", "alone"),
+    [
+        (False, [], True),
+        (False, [{"state": "streaming", "sync_state": "async"}], True),
+        (False, [{"state": "streaming", "sync_state": "quorum"}], False),
+        (True, [], False),
+        (None, [], False),
+    ],
+)
+def test_a_primary_that_was_told_to_go_on_alone_is_left_so_until_a_standby_confirms(
+    strict: bool | None,  # noqa: FBT001
+    standbys: list[dict[str, str]],
+    alone: bool,  # noqa: FBT001
+) -> None:
+    found = {} if strict is None else {"synchronous_mode_strict": strict}
+    assert module.acknowledges_alone(found, {"replication": standbys} if standbys else {}) is alone

@@ -8,7 +8,9 @@ module: etcd
 short_description: Let a voter join again, converge users with authentication on
 description:
   - In phase V(join), where this voter's data is gone and the other voters hold a cluster, the old identity is
-    removed and a new one added, so that the voter starts as one that has promised nothing.
+    removed and a new one added, so that the voter starts as one that has promised nothing. It learns first
+    and votes once it has caught up, so that the others' majority does not wait for it.
+  - Where the others hold the keys of a cluster that has no majority, it fails and begins none beside it.
   - In phase V(users), root, the declared users and their roles are brought about, and authentication is on.
 options:
   phase:
@@ -249,27 +251,102 @@ def patiently(action, seconds):
         time.sleep(1)
 
 
-def rejoin(access, voters, voter, check_mode):
-    """Replace this voter's old identity where the others hold a cluster; what was done."""
-    for name, address in voters.items():
-        if name == voter:
-            continue
-        etcd = Etcd(address, access, timeout=3)
+class Others:
+    """The other voters, asked in turn."""
+
+    def __init__(self, access, voters, voter):
+        self.access = access
+        self.mine = f"https://{voters[voter]}:{PEER_PORT}"
+        self.voter = voter
+        self.addresses = [address for name, address in voters.items() if name != voter]
+
+    def cluster(self):
+        """The first one that answers with a majority behind it, and the members; None where none does."""
+        for address in self.addresses:
+            etcd = Etcd(address, self.access, timeout=3)
+            try:
+                etcd.log_in(self.access["root_password"])
+                return etcd, etcd.call("cluster/member/list")["members"]
+            except EtcdError:
+                continue
+        return None
+
+    def with_keys(self):
+        """The addresses of those that hold keys, whether a majority is behind them or not."""
+        return [address for address in self.addresses if self._has_keys(address)]
+
+    def _has_keys(self, address):
         try:
-            etcd.log_in(access["root_password"])
-            members = etcd.call("cluster/member/list")["members"]
+            status = Etcd(address, self.access, timeout=3).call("maintenance/status")
         except EtcdError:
-            continue
-        if not check_mode:
-            mine = f"https://{voters[voter]}:{PEER_PORT}"
-            for member in members:
-                if mine in member.get("peerURLs", []):
-                    etcd.call("cluster/member/remove", ID=member["ID"])
-            etcd.call("cluster/member/add", peerURLs=[mine])
-            with open(JOIN_FILE, "w", encoding="ascii") as file:
-                file.write("ETCD_INITIAL_CLUSTER_STATE=existing\n")
-        return [f"join the cluster of {name} anew"]
+            return False
+        # An empty store is at revision 1.
+        return int(status.get("header", {}).get("revision", 1)) > 1
+
+    def found(self):
+        """The cluster, or None where there has never been one; EtcdError where it has lost its majority."""
+        cluster = self.cluster()
+        if cluster is None and (holding := self.with_keys()):
+            raise EtcdError(
+                f"{', '.join(holding)} holds the keys of a cluster without a majority, and a voter without "
+                "data must not begin another one beside it: give the lost voters power, or, where they are "
+                "gone for good, mirrorforce recover (mirrorforce status names the whole command)"
+            )
+        return cluster
+
+    def identities(self, members):
+        """The members that stand for this voter."""
+        return [member for member in members if self.mine in member.get("peerURLs", [])]
+
+
+def initial_cluster(members, voter, mine):
+    """What ETCD_INITIAL_CLUSTER has to say to one that joins: the members as they are, itself among them."""
+    names = [(voter if url == mine else member.get("name", ""), url)
+             for member in members for url in member["peerURLs"]]  # fmt: skip
+    return ",".join(f"{name}={url}" for name, url in names)
+
+
+def write_join_file(members, voter, mine):
+    """Tell etcd's unit whom it joins: never a cluster of its own."""
+    with open(f"{JOIN_FILE}.new", "w", encoding="ascii") as file:
+        file.write("ETCD_INITIAL_CLUSTER_STATE=existing\n")
+        file.write(f"ETCD_INITIAL_CLUSTER={initial_cluster(members, voter, mine)}\n")
+    os.replace(f"{JOIN_FILE}.new", JOIN_FILE)
+
+
+def begin_learning(others, start):
+    """Take a new identity in the others' cluster, and start as a learner; what was done."""
+    found = others.found()
+    if found is None:
+        return []
+    etcd, members = found
+    for member in others.identities(members):
+        etcd.call("cluster/member/remove", ID=member["ID"])
+    added = etcd.call("cluster/member/add", peerURLs=[others.mine], isLearner=True)
+    write_join_file(added["members"], others.voter, others.mine)
+    start()
+    return ["join the others' cluster anew"]
+
+
+def vote(others):
+    """Be promoted where this voter still learns; what was done. EtcdError while it has not caught up."""
+    found = others.cluster()
+    for member in others.identities(found[1]) if found else []:
+        if member.get("isLearner"):
+            found[0].call("cluster/member/promote", ID=member["ID"])
+            return ["vote in the cluster"]
     return []
+
+
+def join(others, data, seconds, check_mode, start):
+    """Join anew where the data is gone, and vote; what was done, or would be."""
+    fresh = not os.path.isdir(os.path.join(data, "member"))
+    if check_mode:
+        return ["join the others' cluster anew"] if fresh and others.cluster() else []
+    actions = patiently(lambda: begin_learning(others, start), seconds) if fresh else []
+    if actions or os.path.exists(JOIN_FILE):
+        actions = actions + patiently(lambda: vote(others), seconds)
+    return actions
 
 
 def main():
@@ -307,10 +384,15 @@ def main():
     )
     given = module.params
     access, voters, voter = given["access"], given["voters"], given["voter"]
+
+    def start():
+        for words in (["daemon-reload"], ["restart", "--no-block", "etcd.service"]):
+            module.run_command(["systemctl", *words], check_rc=True)
+
     try:
         if given["phase"] == "join":
-            fresh = not os.path.isdir(os.path.join(given["data"], "member"))
-            actions = rejoin(access, voters, voter, module.check_mode) if fresh else []
+            others = Others(access, voters, voter)
+            actions = join(others, given["data"], given["wait_seconds"], module.check_mode, start)
         else:
             etcd = Etcd(voters[voter], access)
             actions = patiently(

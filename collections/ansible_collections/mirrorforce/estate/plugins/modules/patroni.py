@@ -10,6 +10,7 @@ description:
   - Waits until this member leads or streams from the primary (or until it is the primary).
   - Where this member is the primary, brings the dynamic configuration, the roles of applications and their
     database to the declared state. On a standby it changes nothing.
+  - A primary that was told to acknowledge alone (C(mirrorforce recover)) is left so until a standby confirms.
   - Passwords reach the server as SCRAM verifiers only. Parameters that wait for a restart are warned of.
 options:
   rest:
@@ -109,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 PSQL = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
 ITERATIONS = 4096
+STRICT = "synchronous_mode_strict"
 STATE = """
 select json_build_object(
   'roles', (select coalesce(json_object_agg(rolname, rolpassword), '{}') from pg_authid where rolcanlogin),
@@ -236,12 +238,23 @@ def role_of(rest, wait_for, seconds):
         time.sleep(0.5)
 
 
+def acknowledges_alone(found, member):
+    """Whether this primary was told to go on alone, and still has no standby that confirms its commits."""
+    standbys = member.get("replication") or []
+    confirming = [one for one in standbys if one.get("sync_state") in ("quorum", "sync")]
+    return found.get(STRICT) is False and not confirming
+
+
 def converge_configuration(module, rest, wanted):
     """Patch the dynamic configuration; what was done, and the differences."""
     status, found = rest.call("/config")
     if status != 200:  # noqa: PLR2004
         module.fail_json(msg=f"Patroni does not show its configuration: {status} {found}")
     patch = patch_of(found, wanted)
+    # Strict again without a standby would hold every commit of a cell that was recovered from one site.
+    if STRICT in patch and acknowledges_alone(found, rest.call("/patroni")[1] or {}):
+        del patch[STRICT]
+        module.warn("this primary acknowledges commits alone: converge again once a standby streams from it")
     if not patch:
         return [], []
     if not module.check_mode:
