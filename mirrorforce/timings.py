@@ -30,6 +30,8 @@ ROUND_TRIPS_OF_A_REQUEST = 5
 _HEARTBEAT_FLOOR_MS = 100
 _HEARTBEAT_STEP_MS = 50
 _HEARTBEATS_OF_AN_ELECTION = 10
+_LONGEST_ELECTION = 2
+"""Raft draws each voter's election timeout at random between one and two of the configured one."""
 _MEMBER_SLOTS_TTL = 24 * 3600
 
 
@@ -73,11 +75,13 @@ class EtcdTimings:
     election_ms: int
 
 
-# fast: Patroni's floor; a lost site costs about 23 s by Patroni alone (measured at 70 ms).
+# fast: Patroni's floor of ttl and loop_wait, which are what a lost site costs: about 24 s by Patroni alone
+#   (measured at 70 ms). retry_timeout costs nothing there; at its floor of 3 s the loss of etcd's leader in a
+#   standby's site made a healthy primary step down for 8 s (docs/adr/0005).
 # default: Patroni's own ttl and retry_timeout, and half of its loop_wait, so that the rule leaves 5 s spare.
 # wide: twice the default, for links that lose packets or take seconds to settle.
 PRESETS: Mapping[Preset, Pace] = {
-    "fast": Pace(ttl=20, loop_wait=1, retry_timeout=3),
+    "fast": Pace(ttl=20, loop_wait=1, retry_timeout=5),
     "default": Pace(ttl=30, loop_wait=5, retry_timeout=10),
     "wide": Pace(ttl=60, loop_wait=10, retry_timeout=20),
 }
@@ -153,10 +157,10 @@ def least_retry_timeout(round_trip_ms: float, voters: int) -> int:
     """The least retry_timeout, in seconds, that fits voters so far apart.
 
     A primary that cannot write to etcd for retry_timeout steps down. So one election of etcd's leader, at
-    its shortest, and one request have to fit in; and the share of it that Patroni gives each voter (at
+    its longest, and one request have to fit in; and the share of it that Patroni gives each voter (at
     least 1 s: `dcs/etcd.py`, `_calculate_timeouts`) has to be enough for one request.
     """
     request_s = ROUND_TRIPS_OF_A_REQUEST * round_trip_ms / 1000
-    after_election_s = etcd_at(round_trip_ms).election_ms / 1000 + request_s
+    after_election_s = _LONGEST_ELECTION * etcd_at(round_trip_ms).election_ms / 1000 + request_s
     every_voter_s = voters * request_s if request_s > 1 else 0.0
     return max(RETRY_TIMEOUT_FLOOR, math.ceil(max(after_election_s, every_voter_s)))

@@ -283,7 +283,7 @@ def test_timings_that_patroni_would_change_are_refused(
 def test_a_preset_too_short_for_the_round_trips_names_those_that_fit(tmp_path: Path) -> None:
     fault = faults(tmp_path, put("links", 0, "round_trip_ms", value=150))["preset"]
     assert "too short for 150 ms between voters" in fault.found
-    assert fault.allowed.startswith("preset default or wide, or timings with retry_timeout 4 or more")
+    assert fault.allowed.startswith("preset default or wide, or timings with retry_timeout 6 or more")
 
 
 def test_an_override_too_short_for_the_round_trips_is_told_at_the_override(tmp_path: Path) -> None:

@@ -38,9 +38,15 @@ def test_patroni_takes_every_preset_as_it_is(pace: Pace) -> None:
     assert timings.patroni_complaint(pace) == ""
 
 
-def test_fast_is_patronis_floor() -> None:
+def test_fast_is_patronis_floor_in_what_a_failover_costs() -> None:
     fast = timings.patroni(lab)
-    assert (fast.ttl, fast.loop_wait, fast.retry_timeout) == (20, 1, 3)
+    assert (fast.ttl, fast.loop_wait) == (timings.TTL_FLOOR, timings.LOOP_WAIT_FLOOR)
+
+
+@given(st.floats(0, 1000))
+def test_retry_timeout_outlasts_the_longest_election_of_etcd(round_trip_ms: float) -> None:
+    least = timings.least_retry_timeout(round_trip_ms, 3)
+    assert least * 1000 > 2 * timings.etcd_at(round_trip_ms).election_ms or round_trip_ms == 0
 
 
 def test_a_dead_primary_gives_way_at_once() -> None:
@@ -49,7 +55,7 @@ def test_a_dead_primary_gives_way_at_once() -> None:
 
 def test_a_single_timing_of_the_file_replaces_the_presets() -> None:
     slower = timings.patroni(replace(lab, timing_overrides={"ttl": 40}))
-    assert (slower.ttl, slower.loop_wait, slower.retry_timeout) == (40, 1, 3)
+    assert (slower.ttl, slower.loop_wait, slower.retry_timeout) == (40, 1, 5)
     assert slower.wal_sender_timeout_ms == 20_000
 
 
@@ -96,7 +102,7 @@ def test_the_least_retry_timeout_holds_an_election_and_a_request_at_every_voter(
 def test_a_longer_round_trip_never_asks_for_less() -> None:
     asked = [timings.least_retry_timeout(round_trip, 3) for round_trip in range(0, 1000, 10)]
     assert asked == sorted(asked)
-    assert (asked[7], asked[-1]) == (3, 20)
+    assert (asked[7], asked[-1]) == (4, 35)
 
 
 @pytest.mark.parametrize("preset", ["fast", "default"])
