@@ -159,6 +159,20 @@ def sign(request_pem: str, wanted: Wish, authority: Authority, now: dt.datetime)
     return _pem(builder.sign(key, hashes.SHA256()))
 
 
+def client_of(common_name: str, authority: Authority, now: dt.datetime) -> str:
+    """A key and a client's certificate of that name, as PEM in one text; good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = (
+        x509.CertificateSigningRequestBuilder().subject_name(_name(common_name)).sign(key, hashes.SHA256())
+    )
+    wanted = Wish(common_name, (), (), server=False, client=True, days=1, renew_before_days=0)
+    text = request.public_bytes(serialization.Encoding.PEM).decode("ascii")
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return private.decode("ascii") + sign(text, wanted, authority, now)
+
+
 def _said(
     certificate: x509.Certificate,
 ) -> tuple[str, set[str], set[object], set[x509.ObjectIdentifier]]:

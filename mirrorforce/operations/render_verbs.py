@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mirrorforce.engine import Outcome
+    from mirrorforce.operations.recover import Recovery
     from mirrorforce.operations.switchover import Switchover
     from mirrorforce.playbook import PlaybookResult
 
@@ -58,6 +59,20 @@ def switchover(done: Switchover) -> RenderableType:
         f"the old primary streams from it after {done.whole:.1f} s",
         style="green",
     )
+
+
+def recovery(done: Recovery, env: str) -> Iterator[RenderableType]:
+    """What was at stake, who leads now, and what is left to do."""
+    if not done.changed:
+        yield Text(f"{done.cell} runs already: {done.primary} leads and commits come back", style="green")
+        return
+    for line in done.statement:
+        yield Text(f"- {line}")
+    yield Text(f"{done.cell}: {done.primary} leads and acknowledges writes", style="green")
+    for site in done.lost:
+        yield Text(
+            f"when {site} can come back, cut off from all others: mirrorforce take-back {site} -e {env}"
+        )
 
 
 def demo(report: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -18,6 +18,7 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
     """Everything in the report that is not as declared, most serious first."""
     dead = {host["name"] for site in report["sites"] for host in site["hosts"] if not host["answers"]}
     return [
+        *_too_much_lost(report),
         *(problem for cell in report["cells"] for problem in _primary(cell)),
         *_sites(report["sites"]),
         *_etcd(estate, report, dead),
@@ -61,6 +62,37 @@ def _away(cell: Document) -> Iterator[str]:
             f"{name} is served from {site}, not from its preferred site {preferred} "
             f"(mirrorforce switchover {name} --to {preferred})"
         )
+
+
+def _too_much_lost(report: Mapping[str, Any]) -> Iterator[str]:
+    """Most voters' hosts are silent and etcd does not run: nobody but the owner can decide to go on."""
+    up = {host["name"] for site in report["sites"] for host in site["hosts"] if host["answers"]}
+    voters = report["etcd"]["members"]
+    left = [voter for voter in voters if voter["host"] in up]
+    needed = len(voters) // 2 + 1
+    if len(left) >= needed or any(voter["healthy"] for voter in left):
+        return
+    gone = ", ".join(sorted(voter["site"] for voter in voters if voter not in left))
+    who = ", ".join(voter["host"] for voter in left) or "none"
+    lost = (
+        f"too much is lost: {len(left)} of {len(voters)} voters of etcd answers ({who}), {needed} are needed"
+    )
+    ways = [way for cell in report["cells"] for way in _way_on(cell, left, up, report["environment"])]
+    if ways:
+        yield (
+            f"{lost}, so no cell may have a primary. Give {gone} power again, or, "
+            f"if these sites are gone for good: {'; '.join(ways)}"
+        )
+    else:
+        yield f"{lost}, and no site that answers holds both a voter and a member of a cell"
+
+
+def _way_on(cell: Document, left: Sequence[Document], up: set[str], environment: str) -> Iterator[str]:
+    """The command that lets the cell go on from a site that has a voter and a member of it."""
+    sites = {member["site"] for member in cell["members"] if member["host"] in up}
+    fit = [voter["site"] for voter in left if voter["site"] in sites]
+    if fit:
+        yield f"mirrorforce recover {cell['name']} --from {fit[0]} --accept-loss --env {environment}"
 
 
 def _sites(sites: Sequence[Document]) -> Iterator[str]:

@@ -46,11 +46,13 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.RESTART: power.restart_one_by_one,
     Verb.WRITE_WAL: cells.write_wal,
     Verb.REINITIALISE: cells.reinitialise,
+    Verb.RECOVER: cells.recover_from,
+    Verb.TAKE_BACK: cells.take_back_sites,
 }
 
 _OF_THE_LAB = frozenset({
     Verb.POWER_OFF, Verb.POWER_ON, Verb.ISOLATE, Verb.REJOIN, Verb.CUT, Verb.CUT_ONE_WAY, Verb.DELAY,
-    Verb.LOSE, Verb.MEND, Verb.SLOW_DISK, Verb.RESTORE_DISK, Verb.RESTART,
+    Verb.LOSE, Verb.MEND, Verb.SLOW_DISK, Verb.RESTORE_DISK, Verb.RESTART, Verb.TAKE_BACK,
 })  # fmt: skip
 """What takes hold of power, wires and disks: only a lab's are ours."""
 

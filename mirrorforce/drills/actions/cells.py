@@ -10,7 +10,7 @@ from mirrorforce import postgres_variables, remote
 from mirrorforce.drills import ledger
 from mirrorforce.drills.acts import Verb
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import requests, status, switchover, waiting
+from mirrorforce.operations import recover, reinit, requests, status, switchover, take_back, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,15 +92,20 @@ def reinitialise(ctx: Context, act: Act) -> None:
     cell, member = _cell(ctx, act), act.hosts[0]
     if act.amount is not None and _streams_within(ctx, cell, member, act.amount):
         return
-    ctx.say(f"copy {member} anew")
-    words = ["reinit", cell.name, member, "--force", "--wait"]
-    said = _patronictl(ctx, [member], *words, seconds=_COPY_SECONDS)
-    # Its exit status is 0 as well where the member refused.
-    if "Success" not in said:
-        raise MirrorforceError(
-            f"{member} was not copied anew: {said.strip() or 'Patroni said nothing'}",
-            f"mirrorforce ssh {member} journalctl -u patroni -n 50",
-        )
+    reinit.reinit(ctx.ws, ctx.estate, ctx.inventory, member, limit=_COPY_SECONDS, on_progress=ctx.say)
+
+
+def recover_from(ctx: Context, act: Act) -> None:
+    """Let the cell go on from the act's site alone; whatever may be lost is accepted, since a drill asked."""
+    site = act.sites[0]
+    cell = _cell(ctx, act).name
+    recover.recover(ctx.ws, ctx.estate, ctx.inventory, cell, site, accept_loss=True, on_progress=ctx.say)
+
+
+def take_back_sites(ctx: Context, act: Act) -> None:
+    """Let the sites that were given up join again, one after the other, without what they held."""
+    for site in dict.fromkeys((*act.sites, *(ctx.site_of[host] for host in act.hosts))):
+        take_back.take_back(ctx.ws, ctx.estate, ctx.inventory, site, ctx.say)
 
 
 def _streams_within(ctx: Context, cell: Cell, member: str, seconds: float) -> bool:
