@@ -126,3 +126,15 @@ def test_the_authority_signs_hosts_and_no_authority_below() -> None:
 
 def test_the_authoritys_key_is_never_shown() -> None:
     assert "PRIVATE" not in repr(AUTHORITY)
+
+
+def test_a_clients_certificate_of_its_own_is_good_for_that_name_and_a_day() -> None:
+    authority = pki.new_authority("lab")
+    now = dt.datetime.now(dt.UTC)
+    text = pki.client_of("root", authority, now)
+    certificate = x509.load_pem_x509_certificate(text[text.index("-----BEGIN CERT") :].encode())
+    key = serialization.load_pem_private_key(text.encode(), password=None)
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate_pem.encode()))
+    assert certificate.public_key() == key.public_key()
+    assert certificate.subject.rfc4514_string().startswith("CN=root")
+    assert certificate.not_valid_after_utc - now <= dt.timedelta(days=1)

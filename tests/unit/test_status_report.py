@@ -228,3 +228,37 @@ def test_whoever_is_dead_the_report_is_valid_and_names_them(dead: set[str], reas
     assert built["as_declared"] == (not dead)
     for site in built["sites"]:
         assert site["up"] == any(host["answers"] for host in site["hosts"])
+
+
+def too_much_lost(alive: str) -> dict[str, Any]:
+    """All mirrored sites but one without power, and that one's etcd without a leader."""
+    facts = healthy()
+    dead = {}
+    for host in HOSTS:
+        if host.site not in {alive, "dev"}:
+            dead[host.name] = "no answer within 2.2 s"
+        elif host.cell is not None:
+            facts[host.name] = standby()
+        elif host.role == "control":
+            facts[host.name]["etcd"]["health"] = {"health": "false", "reason": "RAFT NO LEADER"}
+    return report({name: found for name, found in facts.items() if name not in dead}, dead)
+
+
+def test_with_the_majority_of_voters_lost_it_says_first_how_to_go_on() -> None:
+    said = too_much_lost("legacy")["problems"][0]
+    assert said.startswith("too much is lost: 1 of 3 voters of etcd answers (legacy-control), 2 are needed")
+    assert "if these sites are gone for good" in said
+    for cell in ("na1", "na2"):
+        assert f"mirrorforce recover {cell} --from legacy --accept-loss --env lab" in said
+
+
+def test_it_does_not_speak_of_recovery_where_hosts_answer_or_one_voter_goes_on_alone() -> None:
+    facts = healthy()
+    for host in HOSTS:
+        if host.role == "control":
+            facts[host.name]["etcd"]["health"] = {"health": "false", "reason": "RAFT NO LEADER"}
+    assert not any("too much" in said for said in report(facts)["problems"])
+    facts = healthy()
+    dead = {host.name: "no answer" for host in HOSTS if host.site in {"east", "west"}}
+    left = {name: found for name, found in facts.items() if name not in dead}
+    assert not any("too much" in said for said in report(left, dead)["problems"])
