@@ -38,20 +38,24 @@ def require_healthy(ctx: Context, within: float = HEALTHY_WITHIN) -> dict[str, A
         ) from fault
 
 
-def bring_home(ctx: Context) -> None:
-    """Switch every cell over to its preferred site that is not there; the estate is whole afterwards."""
+def bring_home(ctx: Context) -> dict[str, Any]:
+    """Switch every cell over to its preferred site that is not there; the status of the whole estate then."""
     report = require_healthy(ctx)
     away = [cell for cell in report["cells"] if cell["primary"]["site"] != cell["preferred_site"]]
     for cell in away:
         site = cell["preferred_site"]
         switchover.switchover(ctx.ws, ctx.estate, ctx.inventory, cell["name"], site, ctx.say)
-    if away:
-        waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
+    if not away:
+        return report
+    return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
 
 
-def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None) -> Facts:
-    """Have etcd led from where the drill needs it, for three minutes at most; who is what then."""
-    facts = facts_of(require_healthy(ctx))
+def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None, report: Mapping[str, Any]) -> Facts:
+    """Have etcd led from where the drill needs it, for three minutes at most; who is what then.
+
+    `report` is the status of the whole estate.
+    """
+    facts = facts_of(report)
     if given is None:
         return facts
     sites = casting.etcd_leader_sites(ctx.estate, cell, facts.primary, given)
@@ -59,8 +63,7 @@ def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None) -> Fact
         order_etcd_leader(ctx, sites[0], _ORDER_SECONDS)
 
     def led() -> Facts | None:
-        report = status.collect(ctx.ws, ctx.estate, ctx.inventory)
-        leader = report["etcd"]["leader"]
+        leader = status.collect(ctx.ws, ctx.estate, ctx.inventory)["etcd"]["leader"]
         if leader is not None and leader["site"] in sites:
             return replace(facts, etcd_leader=leader["host"])
         ctx.say(f"etcd is to be led from {' or '.join(sites)}")

@@ -174,14 +174,15 @@ def repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
         return round(time.monotonic() - clock, 1)
 
     try:
-        preparation.bring_home(ctx)
-        facts = preparation.place_etcd_leader(ctx, cell, drill.given.etcd_leader)
+        whole = preparation.bring_home(ctx)
+        facts = preparation.place_etcd_leader(ctx, cell, drill.given.etcd_leader, whole)
         bound = binding.bind(drill, ctx.estate, cell, facts)
     except MirrorforceError as error:
         return Repetition(started, seconds(), error=str(error))
     if why := _refusal(ctx, bound):
         return Repetition(started, seconds(), skipped=why)
-    return _played(ctx, bound, facts, started, clock)
+    play = Play(ctx, bound, facts, _started(ctx, bound, facts), Found(*[_leadership(whole, cell)] * 2))
+    return _played(play, started, clock)
 
 
 def _refusal(ctx: Context, bound: BoundDrill) -> str:
@@ -190,15 +191,13 @@ def _refusal(ctx: Context, bound: BoundDrill) -> str:
     return next((why for act in acts if (why := actions.refusal(ctx, act))), "")
 
 
-def _played(ctx: Context, bound: BoundDrill, facts: Facts, started: str, clock: float) -> Repetition:
-    given = bound.drill.given
-    running = load.start(
-        ctx, bound.cell, given.load, bound.clients_also_at, facts.primary[bound.cell],
-        seconds=_longest(bound),
-    )  # fmt: skip
-    before = _leadership(status.collect(ctx.ws, ctx.estate, ctx.inventory), bound.cell)
-    play = Play(ctx, bound, facts, running, Found(before, before))
-    watched = evidence.Watched(ctx, bound.cell, facts.primary[bound.cell], _longest(bound))
+def _started(ctx: Context, bound: BoundDrill, facts: Facts) -> Running:
+    kinds, primary = bound.drill.given.load, facts.primary[bound.cell]
+    return load.start(ctx, bound.cell, kinds, bound.clients_also_at, primary, seconds=_longest(bound))
+
+
+def _played(play: Play, started: str, clock: float) -> Repetition:
+    watched = evidence.Watched(play.ctx, play.cell, play.first_primary, _longest(play.bound))
     try:
         error = _broken_and_healed(play, watched)
         if error is None:
@@ -206,8 +205,8 @@ def _played(ctx: Context, bound: BoundDrill, facts: Facts, started: str, clock: 
         return Repetition(started, round(time.monotonic() - clock, 1), error=error)
     finally:
         watched.stop()
-        running.stop()
-        running.forget()
+        play.running.stop()
+        play.running.forget()
 
 
 def _broken_and_healed(play: Play, watched: evidence.Watched) -> str | None:
