@@ -181,7 +181,8 @@ def repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
         return Repetition(started, seconds(), error=str(error))
     if why := _refusal(ctx, bound):
         return Repetition(started, seconds(), skipped=why)
-    play = Play(ctx, bound, facts, _started(ctx, bound, facts), Found(*[_leadership(whole, cell)] * 2))
+    leads = _leadership(whole, cell)
+    play = Play(ctx, bound, facts, _started(ctx, bound, facts), Found(leads, leads))
     return _played(play, started, clock)
 
 
