@@ -1,4 +1,4 @@
-"""One command at a time changes an environment: a lock that the kernel lets go when its holder dies."""
+"""One command at a time changes an environment: locks that the kernel lets go when their holders die."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mirrorforce.errors import MirrorforceError
+from mirrorforce.workspace import home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mirrorforce.workspace import Workspace
 
@@ -25,6 +26,22 @@ def only_one(workspace: Workspace, what: str) -> Iterator[None]:
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"`{what}` (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def machine_to_oneself(say: Callable[[str], None]) -> Iterator[None]:
+    """Wait for whoever measures in another lab on this machine: they share its processors."""
+    home().mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another lab on this machine is being measured; this one waits for its turn")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

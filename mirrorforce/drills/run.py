@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mirrorforce import lock
 from mirrorforce.drills import (
     actions,
     binding,
@@ -163,10 +164,15 @@ class Play:
 
 
 def repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
-    """Run the drill once in this cell. MirrorforceError where not even the heal went through.
+    """Run the drill once in this cell, while no other lab on this machine is measured.
 
-    Whoever calls holds the environment's lock.
+    Whoever calls holds the environment's lock. MirrorforceError where not even the heal went through.
     """
+    with lock.machine_to_oneself(ctx.say):
+        return _repetition(ctx, drill, cell)
+
+
+def _repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     clock = time.monotonic()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.lock import only_one
+from mirrorforce.lock import machine_to_oneself, only_one
 from mirrorforce.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -57,3 +57,28 @@ def test_the_lock_can_be_removed_by_its_holder_and_taken_anew(workspace: Workspa
         workspace.lock.unlink()
     with only_one(workspace, "up here"):
         assert workspace.lock.exists()
+
+
+MEASURE = """
+import time
+from mirrorforce.lock import machine_to_oneself
+with machine_to_oneself(print):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_who_measures_has_the_machine_to_itself(workspace: Workspace) -> None:
+    del workspace
+    said: list[str] = []
+    with subprocess.Popen([sys.executable, "-c", MEASURE], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+
+        def let_go(text: str) -> None:
+            said.append(text)
+            holder.kill()
+
+        with machine_to_oneself(let_go):
+            assert holder.wait() != 0
+    assert said == ["another lab on this machine is being measured; this one waits for its turn"]
