@@ -26,7 +26,7 @@ from mirrorforce.drills.actions import Context
 from mirrorforce.drills.report import Repetition
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.lock import only_one
-from mirrorforce.operations import application, drill, names, status
+from mirrorforce.operations import application, drill, names, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 DRILLS = ("site-lost", "host-lost", "postmaster-killed", "switchover")
 REPEAT = 3
+
+ATTEMPTS = 2
+"""On a busy machine a look at the hosts may come too late: a repetition without an end is tried again."""
 NAME = "failover-comparison"
 
 Document = dict[str, Any]
@@ -60,21 +63,30 @@ class Comparison:
 
     def _round(self, setup: Setup, drills: Sequence[Drill], number: str) -> bool:
         """Whether there was time for all of it."""
-        ctx = self.settings.apply(setup)
+        try:
+            ctx = self.settings.apply(setup)
+        except MirrorforceError as fault:
+            self.settings.ctx.say(f"{setup.name} is left out this time: {fault}")
+            return True
         for one in drills:
             if time.monotonic() > self.deadline:
                 ctx.say("out of time")
                 return False
             ctx.say(f"== {setup.name}: {one.name}, {number}")
-            before = os.getloadavg()[0]
-            found = _repetition(ctx, one, self.settings.cell)
-            row = failover_figures.row(setup, one.name, found, (before, os.getloadavg()[0]))
-            self.document["repetitions"].append(row)
-            ctx.say(
-                f"   lost {row['rpo_rows']}, outage {row['outage_seconds']}, {row['error'] or 'no error'}"
-            )
-            self.write()
+            for _ in range(ATTEMPTS):
+                if self._measured(ctx, setup, one):
+                    break
         return True
+
+    def _measured(self, ctx: Context, setup: Setup, one: Drill) -> bool:
+        """One repetition, on the record; whether it came to its end."""
+        before = os.getloadavg()[0]
+        found = _repetition(ctx, one, self.settings.cell)
+        row = failover_figures.row(setup, one.name, found, (before, os.getloadavg()[0]))
+        self.document["repetitions"].append(row)
+        ctx.say(f"   {row['rpo_rows']} rows lost, outage {row['outage_seconds']} {row['error'] or ''}")
+        self.write()
+        return found.measures is not None
 
     def commits(self, seconds: float) -> None:
         """Commit latency and throughput by connections, for each number of synchronous copies."""
@@ -90,7 +102,7 @@ class Comparison:
             self.write()
 
     def _limit(self, ctx: Context, copies: int) -> float:
-        facts = preparation.facts_of(status.collect(ctx.ws, ctx.estate, ctx.inventory))
+        facts = preparation.facts_of(waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory))
         client = ctx.site_of[application.host_of(ctx.inventory)]
         primary = ctx.site_of[facts.primary[self.settings.cell]]
         return limit_ms(ctx.estate, ctx.estate.cell(self.settings.cell), client, primary, copies)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks import cell_settings, commits, failover, failover_figures, setups
 from benchmarks.setups import COPIES, OURS, PATRONI, SETUPS
 from mirrorforce import estate_file, postgres_variables, remote, timings
-from mirrorforce.drills import spec
+from mirrorforce.drills import run, spec
 from mirrorforce.drills.actions import Context
 from mirrorforce.drills.acts import Condition
 from mirrorforce.drills.drill import WaitUntilStep
@@ -255,3 +256,65 @@ def test_commits_at_the_limit_are_all_of_it(clients: int, microseconds: int) -> 
 def test_a_log_without_a_commit_is_an_error() -> None:
     with pytest.raises(MirrorforceError, match="committed nothing"):
         commits.figures([])
+
+
+class Rounds:
+    """A comparison whose repetitions are made up: the next of `found` each time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, *found: Repetition | Exception) -> None:
+        self.found = list(found)
+        self.said: list[str] = []
+        ctx = Context(Workspace("lab"), ESTATE, Inventory("lab", ()), self.said.append)
+        monkeypatch.setattr(cell_settings.CellSettings, "apply", lambda _, setup: self.apply(setup))
+        monkeypatch.setattr(run, "repetition", self.repetition)
+        self.ctx = ctx
+        self.deaf: set[str] = set()
+        self.comparison = failover.Comparison(
+            cell_settings.CellSettings(ctx, "na1"), folder, time.monotonic() + 3600, document()
+        )
+
+    def apply(self, setup: setups.Setup) -> Context:
+        if setup.key in self.deaf:
+            raise MirrorforceError("not every member goes by it")
+        return self.ctx
+
+    def repetition(self, _ctx: Context, _drill: object, _cell: str) -> Repetition:
+        found = self.found.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def run(self, *keys: str, repeat: int = 1) -> list[dict[str, Any]]:
+        chosen = [setup for setup in SETUPS if setup.key in keys]
+        self.comparison.drills(chosen, [spec.load(spec.FOLDER / "switchover.yaml")], repeat)
+        rows: list[dict[str, Any]] = self.comparison.document["repetitions"]
+        return rows
+
+
+def test_setups_take_turns_round_by_round(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rounds = Rounds(monkeypatch, tmp_path, *[repetition(5.0)] * 4)
+    assert [row["setup"] for row in rounds.run("ours", "patroni", repeat=2)] == ["ours", "patroni"] * 2
+    written = json.loads((tmp_path / "failover-comparison.json").read_text())
+    assert written == rounds.comparison.document
+
+
+def test_a_repetition_without_an_end_is_on_the_record_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rounds = Rounds(monkeypatch, tmp_path, MirrorforceError("no heal"), repetition(5.0))
+    assert [row["error"] for row in rounds.run("ours")] == ["no heal", None]
+
+
+def test_after_the_deadline_no_repetition_begins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rounds = Rounds(monkeypatch, tmp_path)
+    rounds.comparison.deadline = time.monotonic() - 1
+    assert rounds.run("ours", "patroni") == []
+    assert rounds.said == ["out of time"]
+
+
+def test_a_setup_that_the_cell_does_not_take_leaves_the_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rounds = Rounds(monkeypatch, tmp_path, repetition(5.0))
+    rounds.deaf = {"ours"}
+    assert [row["setup"] for row in rounds.run("ours", "patroni")] == ["patroni"]
