@@ -191,7 +191,9 @@ def recover(  # noqa: PLR0913 - the environment, what and from where, and whom t
         )
     for line in said:
         on_progress(line)
-    _one_voter(ws, todo, on_progress)
+    if todo.rebuild:
+        on_progress(f"etcd goes on from {todo.voter}")
+        survivor.rebuild(ws, estate, inventory.host(todo.voter))
     _acknowledge_alone(ws, todo, candidate, on_progress)
     _lead(ws, estate, inventory, todo, candidate, on_progress)
     return Recovery(cell.name, candidate, changed=True, statement=said, lost=todo.lost)
@@ -218,14 +220,6 @@ def _statement(ws: Workspace, inventory: Inventory, todo: Plan) -> tuple[tuple[s
     words = survivor.heard(ws, inventory.host(todo.voter), todo.cell)
     said = loss.statement(todo.cell, words, known, todo.site, todo.lost)
     return said, todo.leads or loss.best(here).host
-
-
-def _one_voter(ws: Workspace, todo: Plan, on_progress: Callable[[str], None]) -> None:
-    on_progress(f"etcd goes on from {todo.voter}")
-    if todo.rebuild:
-        survivor.rebuild(ws, todo.voter)
-    else:
-        survivor.run_as_ever(ws, todo.voter)
 
 
 def _acknowledge_alone(ws: Workspace, todo: Plan, candidate: str, on_progress: Callable[[str], None]) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from mirrorforce import engine, pki, remote
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.estate import ETCD_CLIENT_PORT
+from mirrorforce.estate import ETCD_CLIENT_PORT, ETCD_PEER_PORT
 from mirrorforce.operations import requests
 from mirrorforce.operations.loss import LastWords, Position, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory, InventoryHost
     from mirrorforce.remote import Result
     from mirrorforce.workspace import Workspace
@@ -27,7 +28,6 @@ _ASK_SECONDS = 15.0
 
 _REBUILD_SECONDS = 150.0
 _ERASE_SECONDS = 120.0
-_FORCED = "etcd-force-new-cluster.service"
 
 _PSQL = (
     "sudo", "-n", "runuser", "-u", "postgres", "--",
@@ -61,25 +61,27 @@ timeout 10 etcdctl --cacert {ca} --cert "$folder/root.pem" --key "$folder/root.p
   --endpoints https://{address}:{port} get --consistency=s --write-out=json --prefix /service/{cell}/
 """
 
-# Without a majority etcd does not stop in good order: it waits for somebody to take its leadership. The unit
-# that forces ends where etcd's own begins (Conflicts), and nothing starts it at boot: whoever is killed in
-# between leaves either the one or the other.
+# From the store that etcd had applied, as a snapshot, with a log and a name of its own. Not by
+# --force-new-cluster: it drops what the log does not show as committed, the store may have applied it already
+# (etcd buffers that note), and then the next entries at those places are skipped here and applied by whoever
+# joins: two voters with different keys, seen in the lab. Without a majority etcd does not stop in good order
+# within a minute. The exchange is one step: whoever is killed before or after it starts again.
 _REBUILD = """
-systemctl reset-failed {forced} 2>/dev/null || true
-if ! systemctl is-active --quiet {forced}; then
-  systemctl stop --no-block etcd.service
-  systemctl kill --signal=KILL etcd.service 2>/dev/null || true
-  systemctl stop etcd.service
-  systemd-run --quiet --unit={forced} --service-type=notify --property=User=etcd \
-    --property=EnvironmentFile=/etc/default/etcd --property=Conflicts=etcd.service \
-    --property=Before=etcd.service --property=LimitNOFILE=65536 --property=TimeoutStartSec=90 \
-    --setenv=ETCD_FORCE_NEW_CLUSTER=true /usr/bin/etcd
-fi
+systemctl stop --no-block etcd.service
+systemctl kill --signal=KILL etcd.service 2>/dev/null || true
+systemctl stop etcd.service
+fresh={data}.recovered
+rm -rf "$fresh"
+runuser -u etcd -- etcdutl snapshot restore {data}/member/snap/db --skip-hash-check \
+  --name {voter} --initial-cluster {voter}=https://{address}:{port} \
+  --initial-advertise-peer-urls https://{address}:{port} \
+  --initial-cluster-token "{estate}-recovered-$(date +%s%N)" --data-dir "$fresh" >&2
+sync
+mv --exchange --no-target-directory "$fresh/member" {data}/member
+rm -rf "$fresh"
 systemctl reset-failed etcd.service 2>/dev/null || true
 systemctl start etcd.service
 """
-
-_RUN_AS_EVER = "systemctl is-active --quiet etcd.service || systemctl start etcd.service"
 
 # The file first: an etcd without data that starts before it has joined must not begin a cluster of its own.
 _ERASE_VOTER = """
@@ -143,24 +145,20 @@ def _position(host: str, site: str, result: Result) -> Position:
     return Position(host, site, received, replayed, found["replayed_at"] or "", int(found["timeline"]))
 
 
-def rebuild(ws: Workspace, voter: str) -> None:
-    """Make this voter the only one of a cluster that holds its keys and users. Safe to repeat until it runs.
+def rebuild(ws: Workspace, estate: Estate, voter: InventoryHost) -> None:
+    """Make this voter the only one of a new cluster with its keys and users. Safe to repeat until it runs.
 
     MirrorforceError where etcd does not come up with the data that is there.
     """
-    result = _as_root(ws, voter, _REBUILD.format(forced=_FORCED), timeout=_REBUILD_SECONDS)
+    script = _REBUILD.format(
+        data=ETCD_DATA, voter=voter.name, address=voter.address, port=ETCD_PEER_PORT, estate=estate.name
+    )
+    result = _as_root(ws, voter.name, script, timeout=_REBUILD_SECONDS)
     if not result.ok:
         raise MirrorforceError(
-            f"etcd could not be rebuilt from {voter}'s data: {result.reason}",
-            f"mirrorforce ssh {voter} journalctl -u {_FORCED} -u etcd -n 50; then the same command again",
+            f"etcd could not be rebuilt from {voter.name}'s data: {result.reason}",
+            f"mirrorforce ssh {voter.name} journalctl -u etcd -n 50; then the same command again",
         )
-
-
-def run_as_ever(ws: Workspace, voter: str) -> None:
-    """End a forced run that a killed `recover` left: etcd's own unit takes over."""
-    result = _as_root(ws, voter, _RUN_AS_EVER, timeout=_REBUILD_SECONDS)
-    if not result.ok:
-        raise MirrorforceError(f"etcd does not start on {voter}: {result.reason}", f"mirrorforce ssh {voter}")
 
 
 def erase(ws: Workspace, inventory: Inventory, hosts: Iterable[str]) -> None:
