@@ -207,13 +207,23 @@ def _played(play: Play, started: str, clock: float) -> Repetition:
     watched = evidence.Watched(play.ctx, play.cell, play.first_primary, _longest(play.bound))
     try:
         error = _broken_and_healed(play, watched)
+        if error is None and math.isnan(play.fault_at):
+            error = f"it came to no fault: {'; '.join(missed.said for missed in play.found.missed)}"
         if error is None:
             return _judged(play, watched, started, clock)
         return Repetition(started, round(time.monotonic() - clock, 1), error=error)
     finally:
         watched.stop()
         play.running.stop()
+        _tidied(play)
+
+
+def _tidied(play: Play) -> None:
+    """Delete what the clients left. Where the cell takes no writes it stays, and harms no later repetition."""
+    try:
         play.running.forget()
+    except MirrorforceError as fault:
+        play.ctx.say(f"what the clients wrote is still there: {fault.message}")
 
 
 def _broken_and_healed(play: Play, watched: evidence.Watched) -> str | None:

@@ -66,7 +66,7 @@ def until_whole(
     return until(
         whole,
         limit=limit,
-        every=2.0,
+        every=3.0,
         otherwise=lambda: MirrorforceError(
             f"after {limit:.0f} s the estate is not whole: {'; '.join(troubles_of(report))}",
             f"mirrorforce status {ws.env}",
