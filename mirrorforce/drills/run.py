@@ -219,7 +219,7 @@ def _played(play: Play, started: str, clock: float) -> Repetition:
 
 
 def _tidied(play: Play) -> None:
-    """Delete what the clients left. Where the cell takes no writes it stays, and harms no later repetition."""
+    """Delete what the clients left. Where the cell takes no writes it stays, and harms no later drill."""
     try:
         play.running.forget()
     except MirrorforceError as fault:
