@@ -92,6 +92,7 @@ class Comparison:
         """Commit latency and throughput by connections, for each number of synchronous copies."""
         for setup in COPIES:
             ctx = self.settings.apply(setup)
+            preparation.bring_home(ctx)
             ctx.say(f"== commits, {setup.name}")
             copies = setup.copies(self.settings.ctx.estate.cell(self.settings.cell))
             series = {
