@@ -25,7 +25,7 @@ from mirrorforce.drills import preparation, run, svg
 from mirrorforce.drills.actions import Context
 from mirrorforce.drills.report import Repetition
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.lock import only_one
+from mirrorforce.lock import machine_to_oneself, only_one
 from mirrorforce.operations import application, drill, names, waiting
 
 if TYPE_CHECKING:
@@ -95,9 +95,11 @@ class Comparison:
             preparation.bring_home(ctx)
             ctx.say(f"== commits, {setup.name}")
             copies = setup.copies(self.settings.ctx.estate.cell(self.settings.cell))
+            with machine_to_oneself(ctx.say):
+                points = commits.points(ctx, self.settings.cell, seconds=seconds)
             series = {
                 "setup": setup.key, "name": setup.name, "limit_ms": self._limit(ctx, copies),
-                "points": commits.points(ctx, self.settings.cell, seconds=seconds),
+                "points": points,
             }  # fmt: skip
             self.document["commits"].append(series)
             self.write()
