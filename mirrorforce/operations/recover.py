@@ -194,6 +194,8 @@ def recover(  # noqa: PLR0913 - the environment, what and from where, and whom t
     if todo.rebuild:
         on_progress(f"etcd goes on from {todo.voter}")
         survivor.rebuild(ws, estate, inventory.host(todo.voter))
+    # Also where an earlier run rebuilt it, and was killed before this.
+    survivor.log_in_anew(ws, inventory.of_site(todo.site))
     _acknowledge_alone(ws, todo, candidate, on_progress)
     _lead(ws, estate, inventory, todo, candidate, on_progress)
     return Recovery(cell.name, candidate, changed=True, statement=said, lost=todo.lost)

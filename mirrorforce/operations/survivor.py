@@ -83,6 +83,14 @@ systemctl reset-failed etcd.service 2>/dev/null || true
 systemctl start etcd.service
 """
 
+# A token names the place in etcd's log at which it was given, and one from further on than the new log has
+# got waits there until its request times out: it is never refused, so its holder never logs in again.
+# PostgreSQL goes on without Patroni for that second.
+_LOG_IN_ANEW = {
+    "control": "systemctl restart leader_watcher.service",
+    "database": "systemctl kill --kill-whom=main --signal=KILL patroni.service",
+}
+
 # The file first: an etcd without data that starts before it has joined must not begin a cluster of its own.
 _ERASE_VOTER = """
 printf 'ETCD_INITIAL_CLUSTER_STATE=existing\\n' > /etc/default/etcd-join.new
@@ -159,6 +167,16 @@ def rebuild(ws: Workspace, estate: Estate, voter: InventoryHost) -> None:
             f"etcd could not be rebuilt from {voter.name}'s data: {result.reason}",
             f"mirrorforce ssh {voter.name} journalctl -u etcd -n 50; then the same command again",
         )
+
+
+def log_in_anew(ws: Workspace, hosts: Iterable[InventoryHost]) -> None:
+    """Make etcd's users on these hosts forget what the cluster that is over gave them."""
+    commands = {host.name: _LOG_IN_ANEW[host.role] for host in hosts if host.role in _LOG_IN_ANEW}
+
+    def command(name: str) -> list[str]:
+        return ["sudo", "-n", "sh", "-euc", commands[name]]
+
+    remote.run_on_all(ws, commands, command, timeout=_ASK_SECONDS)
 
 
 def erase(ws: Workspace, inventory: Inventory, hosts: Iterable[str]) -> None:
