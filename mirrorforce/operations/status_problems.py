@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mirrorforce.estate import Estate
 
@@ -105,6 +105,15 @@ def _sites(sites: Sequence[Document]) -> Iterator[str]:
             yield f"{host['name']} does not answer: {host['reason']}"
 
 
+def clusters_of(members: Iterable[Document]) -> dict[str, list[str]]:
+    """The healthy voters by the cluster that they are part of: one cluster, if all is well."""
+    found: dict[str, list[str]] = {}
+    for member in members:
+        if member["healthy"] and member["cluster"]:
+            found.setdefault(member["cluster"], []).append(member["host"])
+    return found
+
+
 def _etcd(estate: Estate, report: Mapping[str, Any], dead: set[str]) -> Iterator[str]:
     members = report["etcd"]["members"]
     for member in members:
@@ -112,6 +121,12 @@ def _etcd(estate: Estate, report: Mapping[str, Any], dead: set[str]) -> Iterator
             yield f"etcd on {member['host']} is not healthy: {member['reason']}"
     if not members:
         return
+    if len(clusters := clusters_of(members)) > 1:
+        beside = " and ".join(", ".join(hosts) for hosts in clusters.values())
+        yield (
+            f"two clusters of etcd serve beside each other: {beside}. Cut those sites off at once that "
+            "mirrorforce recover gave up, then mirrorforce take-back"
+        )
     leader = report["etcd"]["leader"]
     if leader is None:
         yield "etcd has no leader that answers"

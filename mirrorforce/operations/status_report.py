@@ -112,6 +112,7 @@ def _etcd_member(host: Host, probe: Probe) -> Document:
         "leader": identity is not None and status.get("leader") == identity,
         "term": int(status["raftTerm"]) if "raftTerm" in status else None,
         "version": status.get("version"),
+        "cluster": header.get("cluster_id"),
         "reason": reason,
     }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce import remote
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import converge, names, status, survivor, waiting
+from mirrorforce.operations.status_problems import clusters_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,8 +63,14 @@ def to_erase(report: Mapping[str, Any], site: str) -> tuple[str, ...]:
     Raises MirrorforceError where the rest of the estate does not run: then a recovery comes first.
     """
     _require_running(report, site)
+    voters = report["etcd"]["members"]
+    joined = clusters_of(one for one in voters if one["site"] != site)
     members = [
-        *((one["host"], one["healthy"]) for one in report["etcd"]["members"] if one["site"] == site),
+        *(
+            (one["host"], one["healthy"] and one["cluster"] in joined)
+            for one in voters
+            if one["site"] == site
+        ),
         *(
             (member["host"], member["role"] == "standby" and member["state"] == "streaming")
             for cell in report["cells"]
@@ -80,6 +87,13 @@ def _require_running(report: Mapping[str, Any], site: str) -> None:
         raise MirrorforceError(
             "etcd has no majority, so there is nothing that a site could join",
             "mirrorforce status; where the others are gone for good: mirrorforce recover",
+        )
+    others = clusters_of(one for one in report["etcd"]["members"] if one["site"] != site)
+    if len(others) > 1:
+        raise MirrorforceError(
+            "two clusters of etcd serve beside each other: "
+            + " and ".join(", ".join(hosts) for hosts in others.values()),
+            "cut the sites that were given up off from all others at once, then run this again",
         )
     for cell in report["cells"]:
         name, primary = cell["name"], cell["primary"]

@@ -51,6 +51,7 @@ def report(
                     "host": f"{site}-control",
                     "site": site,
                     "healthy": site in voting,
+                    "cluster": "613" if site in voting else None,
                     "reason": None if site in voting else "RAFT NO LEADER",
                 }
                 for site in SITES
@@ -219,6 +220,14 @@ def test_of_a_site_that_comes_back_all_that_has_not_joined_is_erased() -> None:
     assert take_back.to_erase(found, "east") == ("east-control", "east-na1")
     assert take_back.to_erase(found, "west") == ("west-control",)
     assert take_back.to_erase(report(primary="legacy"), "west") == ()
+
+
+def test_a_voter_that_serves_the_cluster_of_old_has_not_joined() -> None:
+    found = report(primary="legacy")
+    found["etcd"]["members"][0]["cluster"] = "old"
+    assert take_back.to_erase(found, "east") == ("east-control",)
+    with pytest.raises(MirrorforceError, match=r"two clusters of etcd .*: east-control and legacy-control"):
+        take_back.to_erase(found, "west")
 
 
 def test_nothing_is_erased_of_a_site_that_serves() -> None:

@@ -25,7 +25,7 @@ Facts = dict[str, dict[str, Any]]
 
 def control(name: str, leader: str = "legacy-control") -> dict[str, Any]:
     status = {
-        "header": {"member_id": MEMBER_IDS[name]},
+        "header": {"member_id": MEMBER_IDS[name], "cluster_id": "613"},
         "leader": MEMBER_IDS[leader],
         "raftTerm": "4",
         "version": "3.5.16",
@@ -262,3 +262,13 @@ def test_it_does_not_speak_of_recovery_where_hosts_answer_or_one_voter_goes_on_a
     dead = {host.name: "no answer" for host in HOSTS if host.site in {"east", "west"}}
     left = {name: found for name, found in facts.items() if name not in dead}
     assert not any("too much" in said for said in report(left, dead)["problems"])
+
+
+def test_two_clusters_of_etcd_beside_each_other_are_a_problem() -> None:
+    facts = healthy()
+    for host in ("east-control", "west-control"):
+        facts[host]["etcd"]["status"]["header"]["cluster_id"] = "612"
+    assert any(
+        said.startswith("two clusters of etcd serve beside each other: east-control, west-control and legacy")
+        for said in report(facts)["problems"]
+    )
