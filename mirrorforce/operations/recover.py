@@ -7,6 +7,7 @@ is all that happens. Every step looks at what is there first: a killed `recover`
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
-STRICT = "synchronous_mode_strict"
+MODE, STRICT = "synchronous_mode", "synchronous_mode_strict"
 
 _LOOK_SECONDS = 6.0
 _ORDER_SECONDS = 60.0
@@ -29,6 +30,9 @@ _ORDER_SECONDS = 60.0
 # Keys outlive the cluster that was lost by Patroni's ttl; clients that all log in at once take a busy machine
 # a minute more.
 _SETTLED_WITHIN = 240.0
+
+# A member that was promoted after strict mode was turned off waits for nobody a few rounds of Patroni later.
+_BY_ITSELF_WITHIN = 15.0
 _SYNCHRONOUS = ("quorum", "sync")
 
 
@@ -197,8 +201,9 @@ def recover(  # noqa: PLR0913 - the environment, what and from where, and whom t
     # Also where an earlier run rebuilt it, and was killed before this.
     survivor.log_in_anew(ws, inventory.of_site(todo.site))
     _acknowledge_alone(ws, todo, candidate, on_progress)
-    _lead(ws, estate, inventory, todo, candidate, on_progress)
-    return Recovery(cell.name, candidate, changed=True, statement=said, lost=todo.lost)
+    primary = _lead(ws, estate, inventory, todo, candidate, on_progress)
+    _acknowledges(ws, todo, primary, on_progress)
+    return Recovery(cell.name, primary, changed=True, statement=said, lost=todo.lost)
 
 
 def _look(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell, site: str) -> Plan:
@@ -226,16 +231,20 @@ def _statement(ws: Workspace, inventory: Inventory, todo: Plan) -> tuple[tuple[s
 
 def _acknowledge_alone(ws: Workspace, todo: Plan, candidate: str, on_progress: Callable[[str], None]) -> None:
     """Strict mode would hold every commit of a primary without a standby: it is off until one streams."""
-    if not todo.alone:
-        return
-    on_progress(f"{todo.cell} is let acknowledge writes with one copy")
+    if todo.alone:
+        on_progress(f"{todo.cell} is let acknowledge writes with one copy")
+        _configure(ws, todo, candidate, STRICT, "false")
+
+
+def _configure(ws: Workspace, todo: Plan, host: str, setting: str, value: str) -> None:
+    """Change the cell's dynamic configuration; no change where it is so already."""
     line = [
-        *requests.PATRONICTL, "edit-config", todo.cell, "--force", "--quiet", "--set", f"{STRICT}=false",
+        *requests.PATRONICTL, "edit-config", todo.cell, "--force", "--quiet", "--set", f"{setting}={value}",
     ]  # fmt: skip
     said: list[str] = []
 
     def done() -> bool | None:
-        result = remote.run(ws, candidate, line, timeout=_ORDER_SECONDS)
+        result = remote.run(ws, host, line, timeout=_ORDER_SECONDS)
         said[:] = [result.reason]
         return result.ok or None
 
@@ -244,8 +253,8 @@ def _acknowledge_alone(ws: Workspace, todo: Plan, candidate: str, on_progress: C
         limit=_SETTLED_WITHIN,
         every=2.0,
         otherwise=lambda: MirrorforceError(
-            f"Patroni on {candidate} could not change {todo.cell}'s configuration: {said[0]}",
-            f"mirrorforce ssh {candidate} journalctl -u patroni -n 50; then the same command again",
+            f"Patroni on {host} could not change {todo.cell}'s configuration: {said[0]}",
+            f"mirrorforce ssh {host} journalctl -u patroni -n 50; then the same command again",
         ),
     )
 
@@ -257,24 +266,21 @@ def _lead(
     todo: Plan,
     candidate: str,
     on_progress: Callable[[str], None],
-) -> None:
-    """Give Patroni the order to fail over until the candidate leads and its commits wait for nobody."""
+) -> str:
+    """Give Patroni the order to fail over until a member leads: who it is."""
     order = [*requests.PATRONICTL, "failover", todo.cell, "--candidate", candidate, "--force"]
+    asked = [todo.voter, *(host.name for host in inventory.of_cell(todo.cell))]
 
-    def leads() -> bool | None:
-        asked = [todo.voter, *(host.name for host in inventory.of_cell(todo.cell))]
+    def leads() -> str | None:
         report = status.collect(ws, estate, inventory, only=asked, timeout=_LOOK_SECONDS)
         found = next(one for one in report["cells"] if one["name"] == todo.cell)
         if found["primary"] is None:
             on_progress(f"{candidate} is to lead {todo.cell}")
             remote.run(ws, candidate, order, timeout=_ORDER_SECONDS)
             return None
-        on_progress(
-            f"{found['primary']['host']} leads {todo.cell}; waiting until its commits wait for nobody"
-        )
-        return survivor.acknowledges(ws, found["primary"]["host"]) or None
+        return str(found["primary"]["host"])
 
-    waiting.until(
+    return waiting.until(
         leads,
         limit=_SETTLED_WITHIN,
         every=1.0,
@@ -283,3 +289,30 @@ def _lead(
             f"mirrorforce ssh {candidate} journalctl -u patroni -n 50; then the same command again",
         ),
     )
+
+
+def _acknowledges(ws: Workspace, todo: Plan, primary: str, on_progress: Callable[[str], None]) -> None:
+    """Returns once commits come back.
+
+    Where the primary led in strict mode before that was turned off, Patroni (4.0.7) leaves it waiting for
+    any standby: turning synchronous mode off, and on again, lets it go. On again also where an earlier run
+    was killed between the two.
+    """
+    on_progress(f"{primary} leads {todo.cell}; waiting until its commits wait for nobody")
+    if not _commits_come_back(ws, primary, _BY_ITSELF_WITHIN) and todo.alone:
+        _configure(ws, todo, primary, MODE, "false")
+    came = _commits_come_back(ws, primary, _SETTLED_WITHIN)
+    if todo.alone:
+        _configure(ws, todo, primary, MODE, "quorum")
+    if not came:
+        raise MirrorforceError(
+            f"{primary} leads {todo.cell}, but its commits wait for a standby",
+            f"mirrorforce ssh {primary} journalctl -u patroni -n 50; then the same command again",
+        )
+
+
+def _commits_come_back(ws: Workspace, primary: str, limit: float) -> bool:
+    deadline = time.monotonic() + limit
+    while not (came := survivor.acknowledges(ws, primary)) and time.monotonic() < deadline:
+        time.sleep(1.0)
+    return came
