@@ -140,14 +140,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def failover_plot(document: Document, way: str = "dns") -> str:
-    """Outages by this way, and lost rows, drill by drill."""
+    """Outages by this way, and lost rows, drill by drill, of the setups that were measured."""
     drills = drills_of(document)
     setups = []
     for setup in document["setups"]:
         rows = {drill: measured(document, setup["key"], drill) for drill in drills}
+        if not any(rows.values()):
+            continue
         setups.append(
             plots.Setup(
-                setup["name"],
+                setup["name"].partition(" (")[0],
                 {drill: outages(found, way) for drill, found in rows.items()},
                 {drill: [one["rpo_rows"] for one in found] for drill, found in rows.items()},
             )
