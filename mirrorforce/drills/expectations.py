@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 from mirrorforce.drills.report import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from mirrorforce.drills.drill import Expectation, Way
+    from mirrorforce.drills.drill import Expectation, Takeover, Way
     from mirrorforce.drills.history import Event
     from mirrorforce.drills.measure import Measures
 
 PAUSE_SECONDS = 5.0
 """Longest pause of writes that "go on", where the drill names no outage: they did not wait for a lease."""
+
+
+TAKEOVERS: Mapping[Takeover, str] = {
+    "by another member": "a takeover by another member",
+    "by the same member": "a takeover by the same member",
+    "none": "no takeover",
+    "any": "a primary in the end, whoever it is",
+}
+"""What each expectation of a takeover is called in a report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +74,10 @@ def _takeover(expect: Expectation, found: Found) -> Expected:
     met = {
         "by another member": after.host is not None and not same,
         "by the same member": same and after.host is not None,
-        "by any member": after.host is not None,
+        "any": after.host is not None,
         "none": same and not promoted,
     }[expect.takeover]
-    said = "no takeover" if expect.takeover == "none" else f"a takeover {expect.takeover}"
+    said = TAKEOVERS[expect.takeover]
     return Expected(said, f"{_led(before)} before, {_led(after)} after", met)
 
 

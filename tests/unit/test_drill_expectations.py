@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from mirrorforce.drills import expectations, measure
-from mirrorforce.drills.drill import Expectation
+from mirrorforce.drills.drill import Expectation, Takeover
 from mirrorforce.drills.expectations import Found, Leadership
 from mirrorforce.drills.history import Event, History
 from tests.unit.test_drill_conditions import event
@@ -19,7 +19,7 @@ BEFORE = Leadership("east-na1", 3)
 def judged(expect: dict[str, Any], found: Found, *times: float, lost: int = 0) -> dict[str, bool]:
     """Each expectation in words, and whether it is met. Writes were acknowledged at these times."""
     known: dict[str, Any] = {
-        "takeover": "by any member", "lost_rows": 0, "outage": {}, "writes": None, "wal_volume": None,
+        "takeover": "any", "lost_rows": 0, "outage": {}, "writes": None, "wal_volume": None,
     }  # fmt: skip
     writes: tuple[Event, ...] = tuple(event(at) for at in times)
     measures = measure.measure(History(writes), FAULT, lost_rows=lost)
@@ -42,16 +42,21 @@ OTHER, AGAIN, NOBODY = Leadership("west-na1", 4), Leadership("east-na1", 4), Lea
         ("by another member", NOBODY, False),
         ("by the same member", AGAIN, True),
         ("by the same member", OTHER, False),
-        ("by any member", OTHER, True),
-        ("by any member", NOBODY, False),
+        ("any", BEFORE, True),
+        ("any", OTHER, True),
+        ("any", NOBODY, False),
         ("none", BEFORE, True),
         ("none", AGAIN, False),
         ("none", OTHER, False),
     ],
 )
 def test_who_took_over(takeover: str, after: Leadership, met: bool) -> None:  # noqa: FBT001
-    said = "no takeover" if takeover == "none" else f"a takeover {takeover}"
+    said = expectations.TAKEOVERS[takeover]
     assert judged({"takeover": takeover}, found(after), 99, 101)[said] is met
+
+
+def test_every_takeover_that_a_drill_may_expect_is_judged() -> None:
+    assert set(expectations.TAKEOVERS) == set(get_args(Takeover))
 
 
 def test_rows_that_are_lost_are_no_success() -> None:
