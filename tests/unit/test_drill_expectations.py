@@ -50,7 +50,7 @@ OTHER, AGAIN, NOBODY = Leadership("west-na1", 4), Leadership("east-na1", 4), Lea
         ("none", OTHER, False),
     ],
 )
-def test_who_took_over(takeover: str, after: Leadership, met: bool) -> None:  # noqa: FBT001
+def test_who_took_over(takeover: Takeover, after: Leadership, met: bool) -> None:  # noqa: FBT001
     said = expectations.TAKEOVERS[takeover]
     assert judged({"takeover": takeover}, found(after), 99, 101)[said] is met
 
