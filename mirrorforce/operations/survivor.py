@@ -65,8 +65,15 @@ timeout 10 etcdctl --cacert {ca} --cert "$folder/root.pem" --key "$folder/root.p
 # --force-new-cluster: it drops what the log does not show as committed, the store may have applied it already
 # (etcd buffers that note), and then the next entries at those places are skipped here and applied by whoever
 # joins: two voters with different keys, seen in the lab. Without a majority etcd does not stop in good order
-# within a minute. The exchange is one step: whoever is killed before or after it starts again.
+# within a minute. It is asked once more itself: a busy machine may have kept it from answering in time, and a
+# cluster that lives is not to be replaced. The exchange is one step: whoever is killed before or after it
+# starts again.
 _REBUILD = """
+if etcdctl --cacert {ca} --cert {certificate} --key {key} --endpoints https://{address}:{client_port} \
+    --command-timeout=20s endpoint health >/dev/null 2>&1; then
+  echo "it has a majority, though it seemed to have none a moment ago" >&2
+  exit 1
+fi
 systemctl stop --no-block etcd.service
 systemctl kill --signal=KILL etcd.service 2>/dev/null || true
 systemctl stop etcd.service
@@ -159,7 +166,13 @@ def rebuild(ws: Workspace, estate: Estate, voter: InventoryHost) -> None:
     MirrorforceError where etcd does not come up with the data that is there.
     """
     script = _REBUILD.format(
-        data=ETCD_DATA, voter=voter.name, address=voter.address, port=ETCD_PEER_PORT, estate=estate.name
+        **requests.credentials(),
+        data=ETCD_DATA,
+        voter=voter.name,
+        address=voter.address,
+        port=ETCD_PEER_PORT,
+        client_port=ETCD_CLIENT_PORT,
+        estate=estate.name,
     )
     result = _as_root(ws, voter.name, script, timeout=_REBUILD_SECONDS)
     if not result.ok:

@@ -15,6 +15,7 @@ from mirrorforce.operations import survivor
 from mirrorforce.operations.loss import Position
 from mirrorforce.remote import Result
 from mirrorforce.workspace import Workspace
+from tests.estates import estate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -108,3 +109,20 @@ def test_users_of_etcd_log_in_anew_and_nobody_else_is_touched(asked: Callable[..
     sent = asked()
     survivor.log_in_anew(WS, INVENTORY.hosts)
     assert set(sent) == {"east-control", "east-na1"}
+
+
+def test_a_voter_with_a_majority_behind_it_is_asked_before_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripts: list[str] = []
+
+    def run(_ws: Workspace, _host: str, command: list[str], **_options: object) -> Result:
+        scripts.append(command[-1])
+        return Result(1, "", "it has a majority", timed_out=False)
+
+    monkeypatch.setattr(remote, "run", run)
+    with pytest.raises(MirrorforceError, match="from east-control's data: it has a majority"):
+        survivor.rebuild(WS, estate(), CONTROL)
+    script = scripts[0]
+    assert script.index("endpoint health") < script.index("exit 1") < script.index("systemctl stop")
+    assert "east-control=https://198.18.1.20:2380" in script
