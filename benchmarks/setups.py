@@ -50,7 +50,7 @@ class Setup:
         return replace(declared, cells=tuple(cells))
 
 
-OURS = Setup("ours", "Mirrorforce (20/1/3, quorum, strict)", "the estate file: preset fast, one copy")
+OURS = Setup("ours", "Mirrorforce (fast, quorum, strict)", "the estate file: preset fast, one copy")
 
 PATRONI = Setup(
     "patroni",
