@@ -271,10 +271,10 @@ def test_what_cannot_be_undone_stays_written_down_and_does_not_keep_the_rest(sta
 
 def test_an_orderly_restart_boots_anew_and_loses_nothing(stage: Stage) -> None:
     boot = stage.said(OTHER, "cat /proc/sys/kernel/random/boot_id")
-    stage.said(OTHER, "sudo sh -c 'echo kept > /root/kept'")
+    stage.said(OTHER, "sudo sh -c 'echo kept > /var/lib/kept'")
     assert hosts.restart(ESTATE, OTHER).running
     assert stage.said(OTHER, "cat /proc/sys/kernel/random/boot_id") != boot
-    assert stage.said(OTHER, "sudo cat /root/kept") == "kept"
+    assert stage.said(OTHER, "sudo cat /var/lib/kept") == "kept"
 
 
 def _eventually(condition: Callable[[], bool]) -> None:
