@@ -82,7 +82,7 @@ def run(  # noqa: PLR0913, PLR0917 (what a person may say)
 
     chosen = drill.chosen(names)
     _carry_out(
-        f"drill run {' '.join(names)}", env,
+        f"drill run {' '.join(names)}" if names else "drill all", env,
         lambda estate: drill.turns(chosen, estate, cell, repeat, nightly=nightly),
         drill.Outputs(json, html, junit), meant, yes=yes,
     )  # fmt: skip
@@ -102,13 +102,7 @@ def run_all(  # noqa: PLR0913, PLR0917 (what a person may say)
     yes: Yes = False,
 ) -> None:
     """Run the whole catalogue."""
-    from mirrorforce.operations import drill
-
-    chosen = drill.chosen([])
-    _carry_out(
-        "drill all", env, lambda estate: drill.turns(chosen, estate, cell, repeat, nightly=nightly),
-        drill.Outputs(json, html, junit), meant, yes=yes,
-    )  # fmt: skip
+    run([], env, cell, repeat, json, html, junit, meant, nightly=nightly, yes=yes)
 
 
 @app.command()

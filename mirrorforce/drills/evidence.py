@@ -47,7 +47,6 @@ class Watched:
 
     ctx: Context
     cell: str
-    primary: str
     seconds: float
     fullest: float | None = None
     _over: threading.Event = field(default_factory=threading.Event)

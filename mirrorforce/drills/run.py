@@ -204,7 +204,7 @@ def _started(ctx: Context, bound: BoundDrill, facts: Facts) -> Running:
 
 
 def _played(play: Play, started: str, clock: float) -> Repetition:
-    watched = evidence.Watched(play.ctx, play.cell, play.first_primary, _longest(play.bound))
+    watched = evidence.Watched(play.ctx, play.cell, _longest(play.bound))
     try:
         error = _broken_and_healed(play, watched)
         if error is None and math.isnan(play.fault_at):
