@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from mirrorforce.estate import Estate
 
@@ -23,7 +23,7 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
         *_sites(report["sites"]),
         *_etcd(estate, report, dead),
         *(problem for cell in report["cells"] for problem in _replication(cell, dead)),
-        *(problem for cell in report["cells"] for problem in _dns(cell, dead)),
+        *(problem for cell in report["cells"] for problem in dns_problems(cell, dead)),
     ]
 
 
@@ -162,7 +162,8 @@ def _member(cell: str, member: Document) -> Iterator[str]:
         yield f"{cell}: {member['host']} ({member['role']}) is {member['state']}, not {good[member['role']]}"
 
 
-def _dns(cell: Document, dead: set[str]) -> Iterator[str]:
+def dns_problems(cell: Mapping[str, Any], dead: Collection[str]) -> Iterator[str]:
+    """What is wrong with the answers to both names of a cell, those of `dead` hosts left out."""
     primary = cell["primary"]["host"] if cell["primary"] else None
     standbys = {member["host"] for member in cell["members"] if member["role"] == "standby"}
     good = {primary} if primary else set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names, requests, status, waiting
+from mirrorforce.operations.status_problems import dns_problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ class Switchover:
 
     changed: False where the primary was in the wanted site already.
     writable: the new primary takes writes. followed: every DNS server answers it.
-    whole: the old primary streams from it.
+    whole: the old primary streams from it, and resolvers too answer right by both names.
     """
 
     cell: str
@@ -120,7 +121,7 @@ def switchover(
 def _look(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell) -> dict[str, Any]:
     """The cell's part of a status report, of the hosts that know of it."""
     asked = [
-        host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role == "control"
+        host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role != "database"
     ]
     report = status.collect(ws, estate, inventory, only=asked)
     found: dict[str, Any] = next(one for one in report["cells"] if one["name"] == cell.name)
@@ -174,7 +175,7 @@ def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to
 STAGES = {
     "writable": "waiting until {new} takes writes",
     "followed": "waiting until every DNS server answers {new}",
-    "whole": "waiting until every member of {cell} streams from {new}",
+    "whole": "waiting until every member of {cell} streams from {new} and both its names say so",
 }
 
 
@@ -191,6 +192,14 @@ def stages_reached(cell: Mapping[str, Any], new: str) -> list[str]:
     others = [
         member for member in cell["members"] if member["host"] != new and member["state"] != "no answer"
     ]
-    if leads and others and all(member["state"] == "streaming" for member in others):
+    streaming = bool(others) and all(member["state"] == "streaming" for member in others)
+    if leads and streaming and not any(dns_problems(cell, _silent(cell))):
         reached.append("whole")
     return reached
+
+
+def _silent(cell: Mapping[str, Any]) -> set[str]:
+    """DNS servers and resolvers that do not answer: a dead one keeps no switchover waiting."""
+    names_asked = (cell["dns"], cell["dns_read_only"])
+    answers = [answer for dns in names_asked for answer in (*dns["servers"], *dns["resolvers"])]
+    return {answer["host"] for answer in answers if answer["error"]}

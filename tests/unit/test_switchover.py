@@ -16,7 +16,8 @@ def member(host: str, role: str = "standby", sync: str | None = "quorum", **more
 
 
 def answer(host: str, *hosts: str, error: str | None = None) -> dict[str, Any]:
-    return {"host": host, "hosts": list(hosts), "error": error}
+    addresses = [f"198.18.0.{number}" for number, _ in enumerate(hosts)]
+    return {"host": host, "hosts": list(hosts), "addresses": addresses, "ttl": 1, "error": error}
 
 
 def cell(*members: dict[str, Any], primary: str | None = "east-na1") -> dict[str, Any]:
@@ -24,8 +25,9 @@ def cell(*members: dict[str, Any], primary: str | None = "east-na1") -> dict[str
     servers = [answer("east-control", "east-na1"), answer("west-control", "east-na1")]
     usual = [member("east-na1", "primary", None), member("west-na1"), member("legacy-na1")]
     return {
-        "name": "na1", "primary": place, "synchronous_copies": 1, "dns": {"servers": servers},
-        "members": list(members) or usual,
+        "name": "na1", "primary": place, "synchronous_copies": 1, "members": list(members) or usual,
+        "dns": {"name": "na1.lab.test", "servers": servers, "resolvers": []},
+        "dns_read_only": {"name": "na1-ro.lab.test", "servers": [], "resolvers": []},
     }  # fmt: skip
 
 
@@ -82,6 +84,25 @@ def test_stages_are_reached_one_by_one() -> None:
     assert stages_reached(streaming, "west-na1") == ["writable", "followed"]
     streaming["members"][1] = member("east-na1")
     assert stages_reached(streaming, "west-na1") == ["writable", "followed", "whole"]
+
+
+def test_it_is_whole_once_resolvers_too_answer_right_by_both_names() -> None:
+    moved = cell(member("west-na1", "primary", None), member("east-na1"), primary="west-na1")
+    moved["dns"]["servers"] = [answer("east-control", "west-na1")]
+    moved["dns_read_only"]["servers"] = [answer("east-control", "west-na1")]
+    assert stages_reached(moved, "west-na1") == ["writable", "followed"]
+    moved["dns_read_only"]["servers"] = [answer("east-control", "east-na1")]
+    moved["dns_read_only"]["resolvers"] = [answer("dev-app", "west-na1")]
+    assert stages_reached(moved, "west-na1") == ["writable", "followed"]
+    moved["dns_read_only"]["resolvers"] = [answer("dev-app", "east-na1")]
+    assert stages_reached(moved, "west-na1") == ["writable", "followed", "whole"]
+
+
+def test_a_dead_resolver_keeps_no_switchover_waiting() -> None:
+    moved = cell(member("west-na1", "primary", None), member("east-na1"), primary="west-na1")
+    moved["dns"]["servers"] = [answer("east-control", "west-na1")]
+    moved["dns"]["resolvers"] = [answer("dev-app", error="timed out")]
+    assert stages_reached(moved, "west-na1") == ["writable", "followed", "whole"]
 
 
 def test_one_dns_server_that_does_not_follow_holds_the_stage_back() -> None:
