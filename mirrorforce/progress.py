@@ -19,6 +19,18 @@ QUIET_SECONDS = 5.0
 """Without a terminal, a phase says what it waits for at most this often."""
 
 
+def unrepeated(say: Callable[[str], None]) -> Callable[[str], None]:
+    """`say` without what it said just before: a loop that waits tells its reason once."""
+    last: list[str] = []
+
+    def say_if_new(text: str) -> None:
+        if last != [text]:
+            last[:] = [text]
+            say(text)
+
+    return say_if_new
+
+
 @dataclass(frozen=True, slots=True)
 class PhaseTime:
     """How long one phase took, in seconds."""

@@ -179,13 +179,14 @@ def _carry_out(  # noqa: PLR0913 (as the verbs)
     from mirrorforce import environment
     from mirrorforce.lock import only_one
     from mirrorforce.operations import drill, render_drill
+    from mirrorforce.progress import unrepeated
 
     workspace, estate, inventory = environment.running(env)
     drill.require_permission(workspace, estate, meant)
     with only_one(workspace, what):
         _offer_heal(workspace, estate, inventory, yes=yes)
         report = drill.drill(
-            workspace, estate, inventory, planned(estate), soak=soaks, outputs=outputs, say=_say
+            workspace, estate, inventory, planned(estate), soak=soaks, outputs=outputs, say=unrepeated(_say)
         )
     for part in render_drill.report(report, workspace.reports / drill.HTML_FILE):
         out.print(part)
