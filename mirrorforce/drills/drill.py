@@ -16,7 +16,7 @@ Load = Literal["appends", "transfers", "lists", "readers", "pgbench"]
 Way = Literal["multi-host", "dns"]
 WAYS: tuple[Way, ...] = ("multi-host", "dns")
 EtcdLeader = Literal["away from the primary", "with the primary"]
-Takeover = Literal["by another member", "by the same member", "none", "any"]
+Takeover = Literal["by another member", "by the same member", "there and back", "none", "any"]
 Writes = Literal["go on", "stop"]
 
 

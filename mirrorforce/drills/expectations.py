@@ -22,10 +22,14 @@ PAUSE_SECONDS = 5.0
 TAKEOVERS: Mapping[Takeover, str] = {
     "by another member": "a takeover by another member",
     "by the same member": "a takeover by the same member",
+    "there and back": "a takeover by another member, and back",
     "none": "no takeover",
     "any": "a primary in the end, whoever it is",
 }
 """What each expectation of a takeover is called in a report."""
+
+_THERE_AND_BACK = 2
+"""Promotions, each of which begins a new timeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,13 @@ def judge(
 def _takeover(expect: Expectation, found: Found) -> Expected:
     before, after = found.before, found.after
     same = after.host == before.host
-    promoted = None not in (before.timeline, after.timeline) and after.timeline != before.timeline
+    promotions = (after.timeline or 0) - (before.timeline or after.timeline or 0)
     met = {
         "by another member": after.host is not None and not same,
         "by the same member": same and after.host is not None,
         "any": after.host is not None,
-        "none": same and not promoted,
+        "there and back": same and promotions >= _THERE_AND_BACK,
+        "none": same and promotions == 0,
     }[expect.takeover]
     said = TAKEOVERS[expect.takeover]
     return Expected(said, f"{_led(before)} before, {_led(after)} after", met)

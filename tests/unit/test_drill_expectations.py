@@ -32,6 +32,7 @@ def found(after: Leadership = BEFORE, **more: Any) -> Found:  # noqa: ANN401
 
 
 OTHER, AGAIN, NOBODY = Leadership("west-na1", 4), Leadership("east-na1", 4), Leadership(None, None)
+HOME = Leadership("east-na1", 5)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,10 @@ OTHER, AGAIN, NOBODY = Leadership("west-na1", 4), Leadership("east-na1", 4), Lea
         ("by another member", NOBODY, False),
         ("by the same member", AGAIN, True),
         ("by the same member", OTHER, False),
+        ("there and back", HOME, True),
+        ("there and back", AGAIN, False),
+        ("there and back", OTHER, False),
+        ("there and back", BEFORE, False),
         ("any", BEFORE, True),
         ("any", OTHER, True),
         ("any", NOBODY, False),
