@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network
 
+    from mirrorforce.aws import AwsEstate, AwsSite
+
 Platform = Literal["lab", "aws", "static"]
 Role = Literal["control", "database", "application"]
 Preset = Literal["fast", "default", "wide"]
@@ -25,8 +27,43 @@ SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine that exists already, as the estate file tells of it: one host of a static site.
+
+    `host_key` is its public ed25519 key, `proxy_command` as in ssh_config, '' where ssh needs none.
+    """
+
+    name: str
+    address: IPv4Address
+    host_key: str
+    user: str
+    port: int
+    proxy_command: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaticSite:
+    """What a site of platform static is built on. `ssh_from`: where ssh to its hosts comes from.
+
+    Without a kernel of their own (`own_kernel`) hosts are containers: they have no say over its settings,
+    its clock or a watchdog.
+    """
+
+    ssh_from: tuple[IPv4Network, ...]
+    own_kernel: bool
+    machines: tuple[Machine, ...]
+
+    def machine(self, name: str) -> Machine:
+        """The machine of that name; KeyError where there is none."""
+        return {machine.name: machine for machine in self.machines}[name]
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """One facility. A mirrored site has one control host (etcd voter, failover DNS)."""
+    """One facility. A mirrored site has one control host (etcd voter, failover DNS).
+
+    `static` is there on platform static and nowhere else, `aws` on platform aws.
+    """
 
     name: str
     platform: Platform
@@ -34,6 +71,13 @@ class Site:
     cidr: IPv4Network
     mirrored: bool
     application_hosts: int
+    static: StaticSite | None = None
+    aws: AwsSite | None = None
+
+    @property
+    def own_kernel(self) -> bool:
+        """Whether its hosts have kernels of their own; lab hosts share that of the machine they run on."""
+        return self.platform != "lab" if self.static is None else self.static.own_kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +90,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume of its own that a database host mounts. Size in MiB."""
+    """A volume of its own that a database host mounts. Size in MiB.
+
+    `iops` (operations a second) and `throughput_mib` (MiB a second) are what AWS provisions.
+    """
 
     name: Literal["data", "wal"]
     mount: str
     size_mib: int
+    iops: int = 3000
+    throughput_mib: int = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +141,7 @@ class AcceptedRisk:
 class Estate:
     """Everything under one estate file.
 
+    `aws` is what its sites on AWS share, None where it has none.
     `timing_overrides` holds single Patroni timings (seconds, by Patroni's names) that replace the preset's.
     """
 
@@ -104,6 +154,7 @@ class Estate:
     cells: tuple[Cell, ...]
     tenants: tuple[Tenant, ...]
     accepted_risks: tuple[AcceptedRisk, ...]
+    aws: AwsEstate | None = None
 
     def site(self, name: str) -> Site:
         """The site of that name; KeyError where there is none."""
@@ -127,7 +178,11 @@ class Estate:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host that the estate needs: the answer of `placement.hosts`."""
+    """A host that the estate needs: the answer of `placement.hosts`.
+
+    machine: what it is, where it exists already.
+    zone: the number of its availability zone in the site; 0 where a site has no zones.
+    """
 
     name: str
     site: str
@@ -135,3 +190,10 @@ class Host:
     address: IPv4Address
     cell: str | None
     volumes: tuple[Volume, ...]
+    machine: Machine | None = None
+    zone: int = 0
+
+    @property
+    def ssh_port(self) -> int:
+        """The port that its sshd listens at."""
+        return self.machine.port if self.machine else SSH_PORT

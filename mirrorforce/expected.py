@@ -17,7 +17,6 @@ from mirrorforce.estate import (
     ETCD_PEER_PORT,
     PATRONI_PORT,
     POSTGRES_PORT,
-    SSH_PORT,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def units(host: Host) -> tuple[Unit, ...]:
 def sockets(host: Host) -> frozenset[Socket]:
     """Every socket that may listen, and must; sshd alone listens on all addresses."""
     own = str(host.address)
-    everywhere = {Socket("tcp", address, SSH_PORT) for address in ("0.0.0.0", "::")}  # noqa: S104
+    everywhere = {Socket("tcp", address, host.ssh_port) for address in ("0.0.0.0", "::")}  # noqa: S104
     of_role: Mapping[Role, Iterable[Socket]] = {
         "control": (
             Socket("tcp", own, ETCD_CLIENT_PORT),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mirrorforce.estate import Estate, Host
 
 Protocol = Literal["tcp", "udp", "icmp"]
-Peers = Literal["control", "database", "application", "database of the same cell", "gateway", "estate"]
+Peers = Literal["control", "database", "application", "database of the same cell", "controller", "estate"]
 
 EVERY_ROLE: tuple[Role, ...] = ("control", "database", "application")
 
@@ -37,8 +37,8 @@ EVERY_ROLE: tuple[Role, ...] = ("control", "database", "application")
 class Flow:
     """One row of the table: peers `sources` may reach `port` of hosts of the roles `to`.
 
-    `port` is None for icmp, where echo requests alone are meant. "gateway" is the router of the host's own
-    site, from which the controller comes; "estate" is every site's network.
+    `port` is None for icmp, where echo requests alone are meant. "controller" is where ssh to the host's own
+    site comes from (`placement.ssh_sources`); "estate" is every site's network.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Rule:
 
 
 FLOWS: tuple[Flow, ...] = (
-    Flow("ssh", "tcp", SSH_PORT, ("gateway",), EVERY_ROLE),
+    Flow("ssh", "tcp", SSH_PORT, ("controller",), EVERY_ROLE),
     Flow("echo", "icmp", None, ("estate",), EVERY_ROLE),
     Flow("etcd-client", "tcp", ETCD_CLIENT_PORT, ("control", "database"), ("control",)),
     Flow("etcd-peer", "tcp", ETCD_PEER_PORT, ("control",), ("control",)),
@@ -73,11 +73,16 @@ FLOWS: tuple[Flow, ...] = (
 def rules_for(estate: Estate, hosts: Sequence[Host], host: Host) -> tuple[Rule, ...]:
     """What `host` lets in, in the table's order; a flow that nobody could use makes no rule."""
     rules = (
-        Rule(flow.name, flow.protocol, flow.port, _sources(flow, estate, hosts, host))
+        Rule(flow.name, flow.protocol, port_of(flow, host), _sources(flow, estate, hosts, host))
         for flow in FLOWS
         if host.role in flow.to
     )
     return tuple(rule for rule in rules if rule.sources)
+
+
+def port_of(flow: Flow, host: Host) -> int | None:
+    """The port that the flow leads to on this host: sshd of a machine that exists may have one of its own."""
+    return host.ssh_port if flow.port == SSH_PORT else flow.port
 
 
 def _sources(
@@ -85,10 +90,9 @@ def _sources(
 ) -> tuple[IPv4Network | IPv4Address, ...]:
     if "estate" in flow.sources:
         return tuple(sorted(site.cidr for site in estate.sites))
-    addresses = {other.address for other in hosts if other != host and _is_peer(flow, other, host)}
-    if "gateway" in flow.sources:
-        addresses.add(placement.gateway(estate.site(host.site)))
-    return tuple(sorted(addresses))
+    if "controller" in flow.sources:
+        return placement.ssh_sources(estate.site(host.site))
+    return tuple(sorted({other.address for other in hosts if other != host and _is_peer(flow, other, host)}))
 
 
 def _is_peer(flow: Flow, other: Host, host: Host) -> bool:

@@ -42,7 +42,7 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         "postgres_etcd_hosts": [
             f"{each.address}:{ETCD_CLIENT_PORT}" for each in hosts if each.role == "control"
         ],
-        "postgres_watchdog": "off" if estate.site(host.site).platform == "lab" else "required",
+        "postgres_watchdog": "required" if estate.site(host.site).own_kernel else "off",
         "postgres_dynamic_configuration": dynamic_configuration(estate, cell),
         "postgres_database": cell.database,
         "postgres_roles": [

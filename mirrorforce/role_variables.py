@@ -34,7 +34,7 @@ def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateS
 
 
 def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
-    own_machine = estate.site(host.site).platform != "lab"
+    own_kernel = estate.site(host.site).own_kernel
     return {
         "base_domain": estate.domain,
         "base_hosts": [{"name": each.name, "address": str(each.address)} for each in hosts],
@@ -48,9 +48,11 @@ def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecr
             }
             for rule in flows.rules_for(estate, hosts, host)
         ],
-        # Lab hosts share the kernel and the clock of the machine they run on.
-        "base_owns_kernel": own_machine,
-        "base_owns_clock": own_machine,
+        # Containers share the kernel and the clock of the machine they run on.
+        "base_owns_kernel": own_kernel,
+        "base_owns_clock": own_kernel,
+        # Without a machine of its own account the role's default holds.
+        **({"base_admin": host.machine.user} if host.machine else {}),
     }
 
 

@@ -71,14 +71,18 @@ def _of_role(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
 
 def forbidden_targets(estate: Estate, hosts: Sequence[Host], host: Host) -> list[tuple[str, int]]:
     """Every TCP port of the table of flows, on every other host, that this host may not reach."""
-    ports = sorted({flow.port for flow in flows.FLOWS if flow.protocol == "tcp" and flow.port is not None})
     return [
         (str(other.address), port)
         for other in hosts
         if other != host
-        for port in ports
+        for port in _tcp_ports(other)
         if not _allowed(estate, hosts, host, other, port)
     ]
+
+
+def _tcp_ports(host: Host) -> list[int]:
+    ports = (flows.port_of(flow, host) for flow in flows.FLOWS if flow.protocol == "tcp")
+    return sorted({port for port in ports if port is not None})
 
 
 def _allowed(estate: Estate, hosts: Sequence[Host], source: Host, target: Host, port: int) -> bool:
