@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from mirrorforce.drills import plots, timeline_plot
-from mirrorforce.drills.report import faults_of
+from mirrorforce.drills.report import faults_of, objectives
 from mirrorforce.drills.svg import variables
 
 Document = dict[str, Any]
@@ -91,17 +91,25 @@ def _drill(drill: Document) -> Document:
 
 
 def verdict(drill: Document) -> str:
-    """The worst outcome of the repetitions; skipped where all of them (or none at all) were."""
+    """The worst outcome of the repetitions; skipped where all of them (or none at all) were.
+
+    Repetitions that pass one by one fail together where their outages do not meet the drill's objective.
+    """
     counts = drill["summary"]
+    if not all(objective.met for objective in objectives(drill)):
+        return "failed"
     return next((outcome for outcome in ("failed", "error", "passed") if counts[outcome]), "skipped")
 
 
 def _failures(drill: Document) -> list[str]:
     many = len(drill["repetitions"]) > 1
     return [
-        f"repetition {number}: {fault}" if many else fault
-        for number, one in enumerate(drill["repetitions"], start=1)
-        for fault in faults_of(one)
+        *(
+            f"repetition {number}: {fault}" if many else fault
+            for number, one in enumerate(drill["repetitions"], start=1)
+            for fault in faults_of(one)
+        ),
+        *(objective.missed for objective in objectives(drill) if not objective.met),
     ]
 
 
@@ -133,7 +141,7 @@ def headline(report: Document) -> str:
     if report["passed"]:
         return "Every drill went as promised"
     counts = report["counts"]
-    return "Not as promised" if counts["failed"] or counts["error"] else "No drill was carried out"
+    return "Not as promised" if sum(counts.values()) > counts["skipped"] else "No drill was carried out"
 
 
 def tiles(report: Document) -> list[Document]:

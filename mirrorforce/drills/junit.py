@@ -1,4 +1,4 @@
-"""The drill report as JUnit XML: a suite a drill and cell, a case a repetition, as CI systems show tests.
+"""The drill report as JUnit XML: a suite a drill and cell, a case a repetition and an objective of seconds.
 
 The dialect is the one that the Jenkins and GitLab readers share: testsuites, testsuite, testcase, and in
 it one of failure, error, skipped; properties carry the figures.
@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from mirrorforce.drills.report import faults_of
+from mirrorforce.drills.report import faults_of, objectives
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mirrorforce.drills.report import Objective
 
 Document = dict[str, Any]
 
@@ -26,8 +28,8 @@ def document(report: Document) -> str:
     suites = ET.Element("testsuites", name="mirrorforce drills", time=_seconds(report["seconds"]))
     for drill in report["drills"]:
         suites.append(_suite(report, drill))
-    totals = report["counts"]
-    _attributes(suites, _tally(totals))
+    held_to = [one for drill in report["drills"] for one in objectives(drill)]
+    _attributes(suites, _tally(report["counts"], held_to))
     ET.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
 
@@ -37,18 +39,29 @@ def _suite(report: Document, drill: Document) -> ET.Element:
     name = drill["name"] if cell is None else f"{drill['name']} {cell}"
     total = _seconds(sum(one["seconds"] for one in drill["repetitions"]))
     suite = ET.Element("testsuite", name=_text(name), timestamp=report["time"], time=total)
-    _attributes(suite, _tally(drill["summary"]))
+    held_to = objectives(drill)
+    _attributes(suite, _tally(drill["summary"], held_to))
     for number, one in enumerate(drill["repetitions"], start=1):
-        suite.append(_case(report["environment"], name, number, one))
+        suite.append(_case(_class(report, name), number, one))
+    for objective in held_to:
+        suite.append(_objective(_class(report, name), objective))
     return suite
 
 
-def _case(environment: str, name: str, number: int, one: Document) -> ET.Element:
+def _class(report: Document, name: str) -> str:
+    return _text(f"mirrorforce.drills.{report['environment']}.{name.replace(' ', '.')}")
+
+
+def _objective(classname: str, objective: Objective) -> ET.Element:
+    case = ET.Element("testcase", classname=classname, name=_text(objective.said), time=_seconds(0))
+    if not objective.met:
+        ET.SubElement(case, "failure", message=_text(objective.missed))
+    return case
+
+
+def _case(classname: str, number: int, one: Document) -> ET.Element:
     case = ET.Element(
-        "testcase",
-        classname=_text(f"mirrorforce.drills.{environment}.{name.replace(' ', '.')}"),
-        name=f"repetition {number}",
-        time=_seconds(one["seconds"]),
+        "testcase", classname=classname, name=f"repetition {number}", time=_seconds(one["seconds"])
     )
     properties = ET.SubElement(case, "properties")
     for key, value in _figures(one):
@@ -74,11 +87,11 @@ def _figures(one: Document) -> Iterator[tuple[str, str]]:
             yield f"rto_seconds.{way}", _seconds(seconds)
 
 
-def _tally(counts: Mapping[str, int]) -> dict[str, int]:
+def _tally(counts: Mapping[str, int], held_to: Sequence[Objective]) -> dict[str, int]:
     kinds = ("passed", "failed", "error", "skipped")
     return {
-        "tests": sum(counts[kind] for kind in kinds),
-        "failures": counts["failed"],
+        "tests": sum(counts[kind] for kind in kinds) + len(held_to),
+        "failures": counts["failed"] + sum(not objective.met for objective in held_to),
         "errors": counts["error"],
         "skipped": counts["skipped"],
     }

@@ -124,7 +124,7 @@ def _finished(head: Document, drills: list[Document]) -> Document:
     failures = [sentence for drill in drills for sentence in failures_of(drill)]
     return {
         **head,
-        "passed": outcomes["passed"] > 0 and outcomes["failed"] == outcomes["error"] == 0,
+        "passed": outcomes["passed"] > 0 and not failures,
         "counts": _counts(outcomes),
         "failures": failures,
         "drills": drills,
@@ -142,6 +142,51 @@ def failures_of(drill: Document) -> Iterable[str]:
         who = where if len(drill["repetitions"]) == 1 else f"{where}, repetition {number}"
         for fault in faults_of(one):
             yield f"{who}: {fault}"
+    for objective in objectives(drill):
+        if not objective.met:
+            yield f"{where}: {objective.missed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """How long an outage may be by one way in: `limit` for the `p95` of `repetitions`, in seconds."""
+
+    way: str
+    limit: float
+    p95: float
+    repetitions: int
+
+    @property
+    def met(self) -> bool:
+        """Whether the 95th percentile is within the limit."""
+        return self.p95 <= self.limit
+
+    @property
+    def said(self) -> str:
+        """The objective in words."""
+        return f"an outage of {self.limit:g} s at most by {self.way.replace('_', '-')}"
+
+    @property
+    def found(self) -> str:
+        """What there is instead."""
+        one = f"{self.p95:.1f} s"
+        return one if self.repetitions == 1 else f"{one} as 95th percentile of {self.repetitions} repetitions"
+
+    @property
+    def missed(self) -> str:
+        """A sentence for a failure."""
+        return f"expected {self.said}; found {self.found}"
+
+
+def objectives(drill: Document) -> list[Objective]:
+    """What the drill's outages are held to, all repetitions together; none where no outage was measured."""
+    found = []
+    for way, limit in drill["outage_at_most"].items():
+        spread_of = drill["summary"]["rto_seconds"][way]
+        if spread_of is not None:
+            measured = sum(one["rto_seconds"][way] is not None for one in drill["repetitions"])
+            found.append(Objective(way, limit, spread_of["p95"], measured))
+    return found
 
 
 def faults_of(repetition: Document) -> Iterable[str]:

@@ -69,17 +69,17 @@ def test_rows_that_are_lost_are_no_success() -> None:
     assert not judged({}, found(), 99, 101, lost=1)["0 acknowledged rows lost"]
 
 
-@pytest.mark.parametrize(("back", "met"), [(124.0, True), (126.0, False)])
-def test_an_outage_has_a_limit(back: float, met: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("back", [124.0, 126.0])
+def test_how_long_an_outage_may_be_is_not_judged_by_one_repetition(back: float) -> None:
     answers = judged({"outage": {"dns": 25.0}}, found(), 99.5, 99.9, back, back + 0.1)
-    assert answers["an outage of 25 s at most by dns"] is met
+    assert answers["clients served again by dns"]
 
 
 def test_an_outage_that_nobody_saw_the_end_of_is_too_long() -> None:
     answers = judged({"outage": {"dns": 25.0, "multi-host": 25.0}}, found(), 99.5, 99.9)
     assert set(answers.values()) == {True, False}
-    assert not answers["an outage of 25 s at most by dns"]
-    assert not answers["an outage of 25 s at most by multi-host"]
+    assert not answers["clients served again by dns"]
+    assert not answers["clients served again by multi-host"]
 
 
 def test_writes_that_go_on_pause_for_no_lease() -> None:
