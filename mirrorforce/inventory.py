@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mirrorforce import engine
 from mirrorforce.errors import MirrorforceError
+from mirrorforce.estate import SSH_PORT
 from mirrorforce.stack_names import INTERCONNECT, StackName, interconnect_stack, site_stacks
 from mirrorforce.workspace import ROOT
 
@@ -55,6 +56,7 @@ class InventoryHost:
     user: str
     proxy_command: str
     volumes: tuple[VolumeMount, ...]
+    port: int = SSH_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ def ssh_config(access: Path, inventory: Inventory) -> str:
 
 def _host_lines(host: InventoryHost) -> dict[str, str]:
     lines = {"HostName": str(host.address), "HostKeyAlias": host.name, "User": host.user}
-    return lines | ({"ProxyCommand": host.proxy_command} if host.proxy_command else {})
+    port = {"Port": str(host.port)} if host.port != SSH_PORT else {}
+    return lines | port | ({"ProxyCommand": host.proxy_command} if host.proxy_command else {})
 
 
 def _block(pattern: str, lines: Mapping[str, str]) -> str:
@@ -202,6 +205,7 @@ def _host(document: Mapping[str, Any]) -> InventoryHost:
         user=document["ssh"]["user"],
         proxy_command=document["ssh"]["proxy_command"],
         volumes=tuple(VolumeMount(volume["name"], volume["mount"]) for volume in document["volumes"]),
+        port=int(document["ssh"].get("port", SSH_PORT)),
     )
 
 
