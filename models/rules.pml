@@ -1,0 +1,86 @@
+/* The eleven rules, each beside what is left when it is broken (-DNO_RULE_…). */
+
+/* RULE_1: n = |V| - quorum; quorum + 1 promises out of V; none out of an empty V. */
+#ifdef NO_RULE_1
+#define ENOUGH(set) (voters != 0 && COUNT((set) & voters) >= quorum)
+#else
+#define ENOUGH(set) (voters != 0 && COUNT((set) & voters) >= quorum + 1)
+#endif
+
+/* RULE_2: block, end the walreceiver, see it gone, and only then promise. */
+#ifdef NO_RULE_2_BLOCK
+#define MAY_PROMISE(s) (!IN(s, cleared))
+#elif defined(NO_RULE_2_GONE)
+#define MAY_PROMISE(s) (IN(s, blocked) && !IN(s, cleared))
+#else
+#define MAY_PROMISE(s) (IN(s, blocked) && !IN(s, linked) && !IN(s, cleared))
+#endif
+
+/* RULE_3: the revision of /sync is read before the first fence of a round. */
+#ifdef NO_RULE_3
+#define MAY_OPEN (1)
+#else
+#define MAY_OPEN (blocked == 0 && promised == 0)
+#endif
+
+/* RULE_4: no member that can be reached is ahead of the best promised member of V. */
+#define AHEAD(s, set) (IN(s, set) && COUNT(AT_LEAST(position, position[s] + 1)) == 0)
+#ifdef NO_RULE_4
+#define NONE_AHEAD(set) (1)
+#elif STANDBYS == 2
+#define NONE_AHEAD(set) (AHEAD(0, set) || AHEAD(1, set))
+#else
+#define NONE_AHEAD(set) (AHEAD(0, set) || AHEAD(1, set) || AHEAD(2, set))
+#endif
+
+/* RULE_5: NO_RULE_5_{LEADER,SYNC,PROMISES} leave out a compare (state.pml); NO_RULE_5_REWRITE leaves /sync
+ * alone; NO_RULE_5_ORDER puts /sync before it deletes leader, so that the view between the two is torn. */
+
+/* RULE_6: the lease is revoked after the transaction. REVOKE 0: never; 1: at once, and nobody waits for it;
+ * 2: at once, and no fence is lifted before it is known to have happened; 3: once another member leads. */
+#ifndef REVOKE
+#define REVOKE 0
+#endif
+
+/* RULE_7: withdraw by one transaction, "if leader is still the old primary's, delete my promise"; then unblock. */
+#ifdef NO_RULE_7_COMPARE
+#define MAY_WITHDRAW (1)
+#elif REVOKE == 2
+#define MAY_WITHDRAW (leader == OLD && revoking == 0)
+#else
+#define MAY_WITHDRAW (leader == OLD)
+#endif
+
+/* RULE_8: with another leader, lift only when this member follows it; without one, never. */
+#ifdef NO_RULE_8_FOLLOW
+#define MAY_LIFT(s) (leader > OLD)
+#elif defined(NO_RULE_8_VACANT)
+#define MAY_LIFT(s) (leader > OLD && IN(s, follows) || VACANT)
+#else
+#define MAY_LIFT(s) (leader > OLD && IN(s, follows))
+#endif
+
+/* RULE_9: the timer of the block outlasts the promise's lease and Patroni's ttl: when it fires, the promise is
+ * gone, and the old primary has its key or has demoted (which PAUSE and FREEZE take away). */
+#ifdef NO_RULE_9_PROMISE
+#define TIMER_FIRES(s) (1)
+#elif defined(NO_RULE_9_TTL)
+#define TIMER_FIRES(s) (!IN(s, promised))
+#else
+#define TIMER_FIRES(s) (!IN(s, promised) && (leader == OLD || !up))
+#endif
+
+/* RULE_10: at boot a block stands before PostgreSQL starts. */
+#ifdef NO_RULE_10
+#define BOOTS_WITH(s) WITHOUT(s, blocked)
+#else
+#define BOOTS_WITH(s) WITH(s, blocked)
+#endif
+
+/* RULE_11: no release within the guard time, which is longer than any candidate's cycle: no candidate still
+ * acts on what it read in an earlier vacancy. */
+#ifdef NO_RULE_11
+#define GUARD_TIME_OVER (1)
+#else
+#define GUARD_TIME_OVER (!STALE_RACE)
+#endif
