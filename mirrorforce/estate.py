@@ -43,13 +43,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class StaticSite:
-    """What a site of platform static is built on. `ssh_from`: where ssh to its hosts comes from.
+    """What a site of platform static is built on. `controllers`: networks that ssh to its hosts comes from.
 
     Without a kernel of their own (`own_kernel`) hosts are containers: they have no say over its settings,
     its clock or a watchdog.
     """
 
-    ssh_from: tuple[IPv4Network, ...]
+    controllers: tuple[IPv4Network, ...]
     own_kernel: bool
     machines: tuple[Machine, ...]
 

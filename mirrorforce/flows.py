@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from mirrorforce.estate import Estate, Host
 
 Protocol = Literal["tcp", "udp", "icmp"]
-Peers = Literal["control", "database", "application", "database of the same cell", "controller", "estate"]
+Peers = Literal[
+    "control", "database", "application", "database of the same cell", "controller", "forwarder", "estate"
+]
 
 EVERY_ROLE: tuple[Role, ...] = ("control", "database", "application")
 
@@ -38,7 +40,8 @@ class Flow:
     """One row of the table: peers `sources` may reach `port` of hosts of the roles `to`.
 
     `port` is None for icmp, where echo requests alone are meant. "controller" is where ssh to the host's own
-    site comes from (`placement.ssh_sources`); "estate" is every site's network.
+    site comes from (`placement.ssh_sources`); "forwarder" is what forwards questions for the estate's domain,
+    where a platform has it (`placement.forwarders`); "estate" is every site's network.
     """
 
     name: str
@@ -58,13 +61,23 @@ class Rule:
     sources: tuple[IPv4Network | IPv4Address, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one host may speak to: the other side of `Rule`. `targets` are never empty, sorted."""
+
+    name: str
+    protocol: Protocol
+    port: int | None
+    targets: tuple[IPv4Network | IPv4Address, ...]
+
+
 FLOWS: tuple[Flow, ...] = (
     Flow("ssh", "tcp", SSH_PORT, ("controller",), EVERY_ROLE),
     Flow("echo", "icmp", None, ("estate",), EVERY_ROLE),
     Flow("etcd-client", "tcp", ETCD_CLIENT_PORT, ("control", "database"), ("control",)),
     Flow("etcd-peer", "tcp", ETCD_PEER_PORT, ("control",), ("control",)),
-    Flow("dns-udp", "udp", DNS_PORT, ("control", "application"), ("control",)),
-    Flow("dns-tcp", "tcp", DNS_PORT, ("control", "application"), ("control",)),
+    Flow("dns-udp", "udp", DNS_PORT, ("control", "application", "forwarder"), ("control",)),
+    Flow("dns-tcp", "tcp", DNS_PORT, ("control", "application", "forwarder"), ("control",)),
     Flow("postgres", "tcp", POSTGRES_PORT, ("database of the same cell", "application"), ("database",)),
     Flow("patroni", "tcp", PATRONI_PORT, ("database of the same cell", "control"), ("database",)),
 )
@@ -80,6 +93,23 @@ def rules_for(estate: Estate, hosts: Sequence[Host], host: Host) -> tuple[Rule, 
     return tuple(rule for rule in rules if rule.sources)
 
 
+def reach_of(estate: Estate, hosts: Sequence[Host], host: Host) -> tuple[Reach, ...]:
+    """What `host` may speak to, in the table's order: as `rules_for` of all others, seen from its side."""
+    found = (
+        Reach(flow.name, flow.protocol, flow.port, _targets(flow, estate, hosts, host)) for flow in FLOWS
+    )
+    return tuple(reach for reach in found if reach.targets)
+
+
+def reach_of_forwarders(hosts: Sequence[Host]) -> tuple[Reach, ...]:
+    """What forwarders may speak to, in the table's order."""
+    return tuple(
+        Reach(flow.name, flow.protocol, flow.port, tuple(sorted(each.address for each in targets)))
+        for flow in FLOWS
+        if "forwarder" in flow.sources and (targets := [each for each in hosts if each.role in flow.to])
+    )
+
+
 def port_of(flow: Flow, host: Host) -> int | None:
     """The port that the flow leads to on this host: sshd of a machine that exists may have one of its own."""
     return host.ssh_port if flow.port == SSH_PORT else flow.port
@@ -92,7 +122,24 @@ def _sources(
         return tuple(sorted(site.cidr for site in estate.sites))
     if "controller" in flow.sources:
         return placement.ssh_sources(estate.site(host.site))
-    return tuple(sorted({other.address for other in hosts if other != host and _is_peer(flow, other, host)}))
+    addresses = {other.address for other in hosts if other != host and _is_peer(flow, other, host)}
+    if "forwarder" in flow.sources:
+        addresses.update(placement.forwarders(estate))
+    return tuple(sorted(addresses))
+
+
+def _targets(
+    flow: Flow, estate: Estate, hosts: Sequence[Host], host: Host
+) -> tuple[IPv4Network | IPv4Address, ...]:
+    if "estate" in flow.sources:
+        return tuple(sorted(site.cidr for site in estate.sites))
+    return tuple(
+        sorted(
+            other.address
+            for other in hosts
+            if other != host and other.role in flow.to and _is_peer(flow, host, other)
+        )
+    )
 
 
 def _is_peer(flow: Flow, other: Host, host: Host) -> bool:
