@@ -94,7 +94,7 @@ def _owners(reading: Reading) -> Iterator[Owner]:
         yield Owner(name, f"the cell {name}", ("cells", name))
         yield Owner(f"{name}-ro", f"the read-only name of the cell {name}", ("cells", name))
     for site in estate.sites:
-        for host in placement.hosts_of_site(estate, site):
+        for host in placement.places(estate, site):
             made_by: FilePath = ("cells", host.cell) if host.cell else ("sites", site.name)
             yield Owner(host.name, f"a {host.role} host in {site.name}", made_by)
 
