@@ -108,7 +108,7 @@ def from_outputs(estate: Estate, outputs: Mapping[str, Mapping[str, Any]]) -> In
         kind: Literal["site", "interconnect"] = "interconnect" if stack == interconnect else "site"
         _require_valid(stack, kind, document)
     hosts = [host for stack in site_stacks(estate) for host in documents[stack]["hosts"]]
-    return Inventory(estate.name, tuple(_host(host) for host in hosts))
+    return Inventory(estate.name, tuple(host_of(host) for host in hosts))
 
 
 def ansible_document(estate: Estate, inventory: Inventory, secrets: EstateSecrets) -> dict[str, Any]:
@@ -135,13 +135,22 @@ def groups_of(host: InventoryHost) -> tuple[str, ...]:
 
 
 def write_access(ws: Workspace, inventory: Inventory, secrets: EstateSecrets) -> None:
-    """Write `ssh_config`, `id_ed25519` and `known_hosts`: each whole or not at all, for the owner alone."""
-    for folder in (ws.access, ws.access / "control"):
+    """Write how the environment's hosts are reached: `write_access_into` its folder."""
+    write_access_into(ws.access, inventory, secrets)
+
+
+def write_access_into(access: Path, inventory: Inventory, secrets: EstateSecrets) -> Path:
+    """Write `ssh_config`, `id_ed25519` and `known_hosts`: each whole or not at all, for the owner alone.
+
+    The path of the ssh_config.
+    """
+    for folder in (access, access / "control"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_private(ws.access / "id_ed25519", secrets.ssh_private_key)
+    _write_private(access / "id_ed25519", secrets.ssh_private_key)
     known = "".join(f"{host.name} {host.host_key}\n" for host in inventory.hosts)
-    _write_private(ws.access / "known_hosts", known)
-    _write_private(ws.ssh_config, ssh_config(ws.access, inventory))
+    _write_private(access / "known_hosts", known)
+    _write_private(access / "ssh_config", ssh_config(access, inventory))
+    return access / "ssh_config"
 
 
 def close_access(ws: Workspace) -> None:
@@ -194,7 +203,8 @@ def _write_private(path: Path, text: str) -> None:
     staging.replace(path)
 
 
-def _host(document: Mapping[str, Any]) -> InventoryHost:
+def host_of(document: Mapping[str, Any]) -> InventoryHost:
+    """The host of an entry of `hosts` in a site's document (`schemas/inventory.schema.json`). Pure."""
     return InventoryHost(
         name=document["name"],
         site=document["site"],

@@ -118,10 +118,11 @@ def run(
     on the host carries its own limit (timeout(1), `systemd-run`).
     """
     line = _batch(arguments(ws, host, command), timeout)
-    return _run_limited(line, stdin.encode() if isinstance(stdin, str) else stdin, timeout)
+    return run_line(line, stdin.encode() if isinstance(stdin, str) else stdin, timeout)
 
 
-def _run_limited(line: Sequence[str], stdin: bytes | None, timeout: float) -> Result:
+def run_line(line: Sequence[str], stdin: bytes | None, timeout: float) -> Result:
+    """Run a whole ssh command line, as `run` does: for who reaches a machine that is no host yet."""
     started = time.monotonic()
     process = subprocess.Popen(
         line,

@@ -7,8 +7,6 @@ version of the code, or of Python, to the next.
 
 from __future__ import annotations
 
-import os
-import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,14 +22,13 @@ from pulumi.dynamic import (
 
 from mirrorforce.lab import hosts, image, links, networks, packages
 from mirrorforce.lab.specs import HostSpec, LinkSpec, NetworkSpec
+from mirrorforce.sites import engine_life
 from mirrorforce.sites.lab_diff import difference, inputs_of, shrunk_volumes
 
 if TYPE_CHECKING:
     from pulumi.dynamic import ConfigureRequest
 
     Properties = dict[str, Any]
-
-_STANDARD_INPUT = 0
 
 
 class LabProvider(ResourceProvider):
@@ -54,7 +51,7 @@ class LabProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:  # noqa: ARG002
         """Before the first call: see to it that this process ends with the engine."""
-        _end_with_the_engine()
+        engine_life.end_with_the_engine()
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Say whether it is as declared, and if not, whether it can be mended in place."""
@@ -148,18 +145,3 @@ class LinkProvider(LabProvider):
     def remove(self, known: Properties) -> None:
         """As `lab.links.remove`."""
         links.remove(known["estate"], known["a"], known["b"])
-
-
-def _end_with_the_engine() -> None:
-    """End this process when the engine is gone, however it went: the engine holds our standard input open.
-
-    Without this a killed engine would leave its providers behind, at work on hosts or asleep for ever.
-    What they were at is taken up by the next run.
-    """
-
-    def watch() -> None:
-        while os.read(_STANDARD_INPUT, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mirrorforce.lab import hosts, image
-from mirrorforce.sites import lab_providers
+from mirrorforce.sites import engine_life
 from mirrorforce.sites.lab_providers import HostProvider
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_a_shrinking_volume_is_refused_before_anything_is_touched(lab: Lab) -> N
 
 def test_a_providers_process_ends_when_the_engine_closes_its_standard_input() -> None:
     program = (
-        f"import {lab_providers.__name__} as p, threading; p._end_with_the_engine(); threading.Event().wait()"
+        f"import {engine_life.__name__} as p, threading; p.end_with_the_engine(); threading.Event().wait()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, env=os.environ) as process:
         assert process.stdin is not None
