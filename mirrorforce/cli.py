@@ -407,7 +407,9 @@ def whole() -> typer.Typer:
     """The command line with the verbs that live elsewhere."""
     from mirrorforce.drills.commands import app as drill
     from mirrorforce.lab.commands import app as lab
+    from mirrorforce.operations.adopt_command import adopt
 
+    app.command(rich_help_panel="The estate")(adopt)
     app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
     return app

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce import engine, inventory
 from mirrorforce.lock import only_one
-from mirrorforce.operations import converge, status, verify, waiting
+from mirrorforce.operations import adopt, converge, existing_links, status, verify, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +71,9 @@ def _have_platforms(estate: Estate, phases: Phases) -> None:
 def _have_hosts(ws: Workspace, estate: Estate, phases: Phases) -> Inventory:
     with phases.phase("secrets"):
         secrets = engine.prepare(ws, estate)
+    if adopt.machines_of(estate):
+        with phases.phase("machines") as waits_for:
+            adopt.require(ws, estate, secrets, waits_for)
     with phases.phase("sites") as waits_for:
         *sites, interconnect = [str(stack) for stack in engine.stacks_of(estate)]
         engine.side_by_side([_stack_up(ws, name, secrets, waits_for) for name in sites])
@@ -78,6 +81,7 @@ def _have_hosts(ws: Workspace, estate: Estate, phases: Phases) -> Inventory:
         engine.up(ws, interconnect, on_event=lambda step: waits_for(str(step)))
         found = inventory.read(ws, estate)
         inventory.write_access(ws, found, secrets)
+        existing_links.require(ws, estate, found)
     return found
 
 

@@ -1,0 +1,54 @@
+"""`mirrorforce adopt`: arguments and printing, nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mirrorforce import environment
+from mirrorforce.progress import Phases
+from mirrorforce.sites import static_check
+
+if TYPE_CHECKING:
+    from mirrorforce.operations.adopt import Found, Result
+
+Env = Annotated[
+    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
+]
+
+
+def adopt(env: Env = "lab") -> None:
+    """Look at the machines of static sites: who answers, with which key, what they lack. Changes nothing."""
+    from mirrorforce.operations import adopt as operation  # noqa: PLC0415 - the engine takes time to import
+
+    out = Console()
+    workspace, estate = environment.declared(env)
+    result = operation.adopt(workspace, estate, Phases(out))
+    out.print(f"the estate's public key: {escape(result.public_key)}", soft_wrap=True, highlight=False)
+    if result.found:
+        out.print(_table(result.found))
+    if result.complaints:
+        raise static_check.error(env, result.complaints, result.machines)
+    out.print(f"{_machines(result)} can become hosts; next: mirrorforce up {env}", highlight=False)
+
+
+def _table(found: tuple[Found, ...]) -> Table:
+    table = Table("Host", "Address", "System", "Kernel", "Volumes")
+    for each in found:
+        facts = each.facts
+        volumes = ", ".join(
+            f"{point} {mounted.size_mib} MiB {mounted.kind}"
+            for point, mounted in facts.mounts.items()
+            if mounted is not None
+        )
+        kernel = "its own" if facts.container == "none" else facts.container
+        table.add_row(each.host.name, str(each.host.address), facts.system, kernel, volumes)
+    return table
+
+
+def _machines(result: Result) -> str:
+    return "the machine" if result.machines == 1 else f"all {result.machines} machines"
