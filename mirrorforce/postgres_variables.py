@@ -20,8 +20,10 @@ MAX_CONNECTIONS = 200
 MOST_MEMBERS = 10
 """Senders and slots: every member, a base backup for each that joins, and room for a person."""
 
-_WAL_SHARE_OF_CHECKPOINTS = 4
+_WAL_SHARE_OF_CHECKPOINTS = 8
+_WAL_SHARE_OF_REWINDS = 4
 _WAL_SHARE_OF_SLOTS = 2
+"""Parts of the WAL volume: what is left is room for what comes in faster than checkpoints free it."""
 
 
 def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:
@@ -95,8 +97,8 @@ def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
-        # Replication and rewind. Slots may hold back half of the WAL volume, checkpoints a quarter: a site
-        # that stays away is copied anew rather than fills the primary's volume.
+        # Replication and rewind. Slots may hold back half of the WAL volume: a site that stays away for
+        # longer is copied anew rather than fills the primary's volume.
         "wal_level": "replica",
         "hot_standby": "on",
         "hot_standby_feedback": "on",
@@ -107,8 +109,9 @@ def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
         "max_slot_wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_SLOTS}MB",
         # For pg_rewind: a lost primary starts again at the redo point of the last checkpoint it shares with
         # its successor, up to max_wal_size before the fork. Its slot there stands at the fork, so nothing
-        # else keeps that WAL, and pg_rewind drops its own copies.
-        "wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_SLOTS}MB",
+        # else keeps that WAL, and pg_rewind drops its own copies. No more than twice that: pg_rewind of
+        # PostgreSQL 17 copies all of pg_wal, which is most of the time that a lost site takes to come back.
+        "wal_keep_size": f"{wal_mib // _WAL_SHARE_OF_REWINDS}MB",
         "checkpoint_timeout": "5min",
         # Peers that went away without a word are noticed in seconds.
         "wal_sender_timeout": f"{pace.wal_sender_timeout_ms}ms",
