@@ -291,13 +291,17 @@ def ssh(
     host: Annotated[str, typer.Argument(help="A host's name, as `status` shows it.")],
     env: EnvOption = "lab",
 ) -> None:
-    """A shell on a host, or one command there: `mirrorforce ssh east-na1 uptime`."""
+    """A shell on a host, or one command there: `mirrorforce ssh east-na1 uptime`.
+
+    A single argument goes to the host's shell as it is: `mirrorforce ssh east-na1 'df -h | tail -3'`.
+    """
     from mirrorforce import remote
     from mirrorforce.operations import names
 
     workspace, _, inventory = _running(env)
     known = names.known("host", host, [each.name for each in inventory.hosts])
-    line = remote.arguments(workspace, known, context.args or None, terminal=sys.stdin.isatty())
+    command = context.args[0] if len(context.args) == 1 else context.args or None
+    line = remote.arguments(workspace, known, command, terminal=sys.stdin.isatty())
     superuser.become(line)
 
 
