@@ -235,6 +235,21 @@ class TestTrouble:
         whole = user.mirrorforce("wait", ENV)
         assert whole.status == ExitCode.AS_DECLARED, whole
 
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            (("hostname",), "east-na1"),
+            (("printf", "%s|", "a b", "c"), "a b|c|"),
+            (("printf '%s\\n' one two | tail -1",), "two"),
+        ],
+    )
+    def test_a_command_on_a_host_keeps_its_words_and_a_line_is_the_shells(
+        self, user: User, command: tuple[str, ...], said: str
+    ) -> None:
+        done = user.mirrorforce("ssh", "east-na1", *command)
+        assert done.status == 0, done
+        assert done.out.strip() == said
+
     def test_verify_passes_after_all_this(self, user: User) -> None:
         done = user.mirrorforce("verify", ENV, "--json")
         report = valid(json.loads(done.out), "verify")
