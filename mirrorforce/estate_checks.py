@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import estate_networks, estate_references, estate_risks, timings
+from mirrorforce import estate_aws, estate_networks, estate_references, estate_risks, timings
 from mirrorforce.faults import Fault
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def faults(reading: Reading) -> tuple[Fault, ...]:
     first = (
         *estate_references.faults(reading),
         *estate_networks.faults(reading),
+        *estate_aws.faults(reading),
         *_voters(reading),
         *_cells(reading),
     )

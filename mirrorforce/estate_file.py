@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from mirrorforce import estate_checks, estate_networks, estate_schema, yaml_document
+from mirrorforce import (
+    estate_aws,
+    estate_checks,
+    estate_networks,
+    estate_schema,
+    estate_static,
+    yaml_document,
+)
 from mirrorforce.errors import BadInputError
 from mirrorforce.estate import AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
 from mirrorforce.estate_reading import Reading, is_sound, mapping
 from mirrorforce.faults import Fault, FileFaultsError, nearest, without_echoes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from mirrorforce.faults import FilePath
@@ -50,11 +57,28 @@ def _examined(text: yaml_document.Document, stem: str) -> tuple[Estate, list[Fau
     faults += without_echoes(estate_schema.faults(text.value), faults)
     document = mapping(estate_schema.with_defaults(text.value))
     faults += without_echoes(estate_networks.cidr_faults(document), faults)
-    unsound = tuple(fault.path for fault in faults)
-    estate = _estate(document, unsound)
+    faults += without_echoes(estate_static.value_faults(document), faults)
+    faults += without_echoes(estate_aws.network_faults(document), faults)
+    # A static site whose machines are not all as they must be is no site yet: its hosts have no addresses.
+    faults += estate_static.faults(_without_machines(document, faults, stem))
+    reading = _reading(document, faults, stem)
     if isinstance(text.value, dict):
-        faults += estate_checks.faults(Reading(document, estate, unsound, stem))
-    return estate, faults
+        faults += estate_checks.faults(reading)
+    return reading.estate, faults
+
+
+def _reading(document: Mapping[str, Any], faults: Iterable[Fault], stem: str) -> Reading:
+    """What is sound of a document, given the faults that were found so far."""
+    unsound = tuple(fault.path for fault in faults)
+    return Reading(document, _estate(document, unsound), unsound, stem)
+
+
+def _without_machines(document: Mapping[str, Any], faults: Iterable[Fault], stem: str) -> Reading:
+    """The same, but sites are sound whatever is said of their machines: it tells which hosts they need."""
+    unsound = tuple(fault.path for fault in faults)
+    others = tuple(path for path in unsound if not estate_static.is_of_machines(path))
+    estate = _estate(estate_static.without_machines(document), others)
+    return Reading(document, estate, unsound, stem)
 
 
 def _read(path: Path) -> str:
@@ -93,7 +117,7 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
         domain=single("domain", ""),
         preset=single("preset", "default"),
         timing_overrides=single("timings", {}),
-        sites=tuple(_site(name, entry) for name, entry in entries("sites")),
+        sites=tuple(_site(name, entry, document) for name, entry in entries("sites")),
         links=tuple(_link(entry) for _, entry in entries("links")),
         cells=tuple(_cell(name, entry, slots[name]) for name, entry in entries("cells")),
         tenants=tuple(Tenant(name, entry["cell"]) for name, entry in entries("tenants")),
@@ -101,10 +125,11 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
             AcceptedRisk(entry["risk"], entry.get("cell", ""), entry["reason"])
             for _, entry in entries("accepted_risks")
         ),
+        aws=estate_aws.estate(single("aws", None)),
     )
 
 
-def _site(name: str, entry: Mapping[str, Any]) -> Site:
+def _site(name: str, entry: Mapping[str, Any], document: Mapping[str, Any]) -> Site:
     return Site(
         name=name,
         platform=entry["platform"],
@@ -112,6 +137,8 @@ def _site(name: str, entry: Mapping[str, Any]) -> Site:
         cidr=IPv4Network(entry["cidr"]),
         mirrored=entry["mirrored"],
         application_hosts=entry["application_hosts"],
+        static=estate_static.read(entry.get("static")),
+        aws=estate_aws.site(entry, document),
     )
 
 
@@ -129,9 +156,10 @@ def _cell(name: str, entry: Mapping[str, Any], position: int) -> Cell:
         synchronous_copies=entry["synchronous_copies"],
         durable_failure_domains=entry["durable_failure_domains"],
         database=entry["database"],
-        volumes=(
-            Volume("data", DATA_MOUNT, volumes["data_mib"]),
-            Volume("wal", WAL_MOUNT, volumes["wal_mib"]),
-        ),
+        volumes=(_volume("data", DATA_MOUNT, volumes), _volume("wal", WAL_MOUNT, volumes)),
         slot=entry.get("slot", position),
     )
+
+
+def _volume(name: Literal["data", "wal"], mount: str, sizes: Mapping[str, int]) -> Volume:
+    return Volume(name, mount, sizes[f"{name}_mib"], sizes[f"{name}_iops"], sizes[f"{name}_throughput_mib"])

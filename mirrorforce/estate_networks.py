@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mirrorforce.estate import Estate, Site
     from mirrorforce.estate_reading import Reading
+    from mirrorforce.faults import FilePath
 
 LAB_RANGE = IPv4Network("198.18.0.0/15")
 """Benchmarking addresses (RFC 2544): nothing on the internet has one."""
@@ -25,21 +26,22 @@ LAB_LINK_RANGE = IPv4Network("198.19.255.0/24")
 def cidr_faults(document: Mapping[str, Any]) -> Iterator[Fault]:
     """CIDRs that look like one and are none. Needed before the document can become an estate."""
     for name, site in mapping(document.get("sites")).items():
-        cidr = mapping(site).get("cidr")
-        if isinstance(cidr, str):
-            yield from _cidr_fault(name, cidr)
+        yield from network_faults(("sites", name, "cidr"), mapping(site).get("cidr"))
 
 
-def _cidr_fault(name: str, cidr: str) -> Iterator[Fault]:
-    try:
-        network = IPv4Network(cidr, strict=False)
-    except ValueError:
-        found = f'text "{cidr}", which is no IPv4 network'
-        yield Fault(("sites", name, "cidr"), found, "four numbers up to 255 and a prefix length up to 32")
+def network_faults(path: FilePath, value: object) -> Iterator[Fault]:
+    """What is wrong with a text that is to be an IPv4 network; of another value its schema tells."""
+    if not isinstance(value, str):
         return
-    if str(network) != cidr:
-        found = f"{cidr}, an address inside the network {network}"
-        yield Fault(("sites", name, "cidr"), found, "the network itself", str(network))
+    try:
+        network = IPv4Network(value, strict=False)
+    except ValueError:
+        found = f'text "{value}", which is no IPv4 network'
+        yield Fault(path, found, "four numbers up to 255 and a prefix length up to 32")
+        return
+    if str(network) != value:
+        found = f"{value}, an address inside the network {network}"
+        yield Fault(path, found, "the network itself", str(network))
 
 
 def faults(reading: Reading) -> Iterator[Fault]:
@@ -50,7 +52,8 @@ def faults(reading: Reading) -> Iterator[Fault]:
             found = f"{other.cidr}, which overlaps {one.cidr} of the site {one.name}"
             yield Fault(("sites", other.name, "cidr"), found, "a network that no other site has a part of")
     for site in estate.sites:
-        yield from _too_small(estate, site)
+        if site.static is None:
+            yield from _too_small(estate, site)
         if site.platform == "lab":
             yield from _outside_lab(site)
     yield from _mixed_platforms(estate)
@@ -60,15 +63,15 @@ def faults(reading: Reading) -> Iterator[Fault]:
 
 
 def _too_small(estate: Estate, site: Site) -> Iterator[Fault]:
-    hosts = placement.hosts_of_site(estate, site)
-    if not hosts:
+    places = placement.places(estate, site)
+    if not places:
         return
-    last = max(hosts, key=lambda host: host.address)
-    offset = int(last.address) - int(site.cidr.network_address)
-    if offset <= site.cidr.num_addresses - 2:
+    last = max(places, key=lambda place: place.offset)
+    of_hosts = placement.zone_network(site, 0)
+    if last.offset <= of_hosts.num_addresses - 2:
         return
-    fitting = (offset + 1).bit_length()
-    found = f"{site.cidr}, too small for {last.name}, at offset {offset} of the address plan"
+    fitting = (last.offset + 1).bit_length() + of_hosts.prefixlen - site.cidr.prefixlen
+    found = f"{site.cidr}, too small for {last.name}, at offset {last.offset} of the address plan"
     yield Fault(("sites", site.name, "cidr"), found, f"a network of /{32 - fitting} or larger")
 
 
@@ -82,14 +85,17 @@ def _outside_lab(site: Site) -> Iterator[Fault]:
 
 
 def _mixed_platforms(estate: Estate) -> Iterator[Fault]:
-    """Nothing of the lab can send a packet off the machine, so no link leads from it elsewhere."""
-    if not estate.sites:
-        return
-    first = estate.sites[0]
-    for site in estate.sites[1:]:
-        if (site.platform == "lab") != (first.platform == "lab"):
-            found = f"{site.platform}, while the site {first.name} is on {first.platform}"
-            allowed = "either all sites on lab or none: no packet leaves the lab"
+    """Nothing of the lab can send a packet off the machine, so no link leads from it elsewhere.
+
+    A static site beside the lab's stands on this machine too: hosts somebody made in the lab's range.
+    """
+    lab = next((site for site in estate.sites if site.platform == "lab"), None)
+    for site in estate.sites if lab else ():
+        if site.platform == "static":
+            yield from _outside_lab(site)
+        elif site.platform != "lab" and lab:
+            found = f"{site.platform}, while the site {lab.name} is on lab"
+            allowed = "lab, or static for hosts on this machine: no packet leaves the lab"
             yield Fault(("sites", site.name, "platform"), found, allowed)
 
 

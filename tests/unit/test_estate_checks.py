@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from mirrorforce.faults import FileFaultsError, shown
-from tests.estate_files import drop, faults, lab, load_document, put
+from tests.estate_files import drop, faults, faults_of_text, lab, load_document, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,8 @@ def test_off_the_lab_any_network_will_do(tmp_path: Path) -> None:
     document = lab()
     for number, site in enumerate(document["sites"].values()):
         site |= {"platform": "static", "cidr": f"10.0.{number}.0/24"}
-    assert load_document(tmp_path, document).sites[0].platform == "static"
+    found = faults_of_text(tmp_path, yaml.safe_dump(document, sort_keys=False))
+    assert set(found) == {f"sites.{name}.static" for name in document["sites"]}
 
 
 def test_the_lab_is_not_linked_with_other_platforms(tmp_path: Path) -> None:
