@@ -8,6 +8,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from mirrorforce.placement import gateway, hosts_of_site
+from mirrorforce.sites.built import Built
 from mirrorforce.sites.lab_providers import HostProvider, LinkProvider, NetworkProvider
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ class Link(Resource, module="mirrorforce", name="Link"):
         super().__init__(LinkProvider(), name, {**spec, "running": None}, opts)
 
 
-def build_site(props: SiteProps, parent: pulumi.Resource) -> pulumi.Output[list[dict[str, object]]]:
-    """Make the site's network and its hosts; the hosts as the inventory lists them."""
+def build_site(props: SiteProps, parent: pulumi.Resource) -> Built:
+    """Make the site's network and its hosts."""
     site = props.site
     spec = {"estate": props.estate.name, "site": site.name, "cidr": str(site.cidr)}
     network = Network(site.name, spec, pulumi.ResourceOptions(parent=parent))
@@ -57,11 +58,12 @@ def build_site(props: SiteProps, parent: pulumi.Resource) -> pulumi.Output[list[
         (host, Host(host.name, host_spec(props, host), options)) for host in hosts_of_site(props.estate, site)
     ]
     keys = pulumi.Output.all(*(resource.host_key for _, resource in made))
-    return keys.apply(
+    hosts = keys.apply(
         lambda known: [
             inventory_entry(props.estate, host, key) for (host, _), key in zip(made, known, strict=True)
         ]
     )
+    return Built(pulumi.Output.from_input({"cidr": str(site.cidr), "gateway": str(gateway(site))}), hosts)
 
 
 def host_spec(props: SiteProps, host: model.Host) -> dict[str, object]:

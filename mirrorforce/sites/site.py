@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from mirrorforce.errors import BadInputError
-from mirrorforce.placement import gateway
-from mirrorforce.sites import lab
+from mirrorforce.sites import lab, static
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mirrorforce.estate import Estate, Site
+    from mirrorforce.sites.built import Built
 
 INVENTORY_VERSION = 1
 """The version of `schemas/inventory.schema.json`. It grows when a reader would have to change."""
@@ -29,10 +29,18 @@ class SiteProps:
     ssh_public_key: str
 
 
-PLATFORMS: Mapping[str, Callable[[SiteProps, pulumi.Resource], pulumi.Output[list[dict[str, object]]]]] = {
+def _on_aws(props: SiteProps, parent: pulumi.Resource) -> Built:
+    from mirrorforce.sites import aws  # noqa: PLC0415 - its SDK costs time and memory, for AWS alone
+
+    return aws.build_site(props, parent)
+
+
+PLATFORMS: Mapping[str, Callable[[SiteProps, pulumi.Resource], Built]] = {
     "lab": lab.build_site,
+    "aws": _on_aws,
+    "static": static.build_site,
 }
-"""Each makes a site's resources below its component, and answers with its hosts for the inventory."""
+"""Each makes a site's resources below its component, and answers with what the inventory says of them."""
 
 
 class SiteComponent(pulumi.ComponentResource):
@@ -46,15 +54,15 @@ class SiteComponent(pulumi.ComponentResource):
         if site.platform not in PLATFORMS:
             message = f"sites.{site.name}.platform is {site.platform}, which cannot be built"
             raise BadInputError(message, f"platforms that can: {', '.join(PLATFORMS)}")
-        hosts = PLATFORMS[site.platform](props, self)
-        self.inventory = hosts.apply(
+        built = PLATFORMS[site.platform](props, self)
+        self.inventory = pulumi.Output.all(network=built.network, hosts=built.hosts).apply(
             lambda known: {
                 "version": INVENTORY_VERSION,
                 "estate": props.estate.name,
                 "site": site.name,
                 "platform": site.platform,
-                "network": {"cidr": str(site.cidr), "gateway": str(gateway(site))},
-                "hosts": known,
+                "network": known["network"],
+                "hosts": known["hosts"],
             }
         )
         self.register_outputs({"inventory": self.inventory})
