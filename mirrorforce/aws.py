@@ -22,7 +22,12 @@ DEBIAN_OWNER = "136693071363"
 ARCHITECTURE = "{architecture}"
 """Stands in an image's name for the architecture of the instance type."""
 
-MOST_ZONES = 3
+HEALTH_CHECK_REGION = "us-east-1"
+"""Where the metrics of Route 53's health checks are, whatever region they are of."""
+
+RENEW_IMAGES = "MIRRORFORCE_RENEW_IMAGES"
+"""The variable that names hosts, with commas between, which are to be made anew of today's image."""
+
 LARGEST_PREFIX, SMALLEST_PREFIX = 16, 24
 """A VPC has 65,536 addresses at most (/16); in a quarter of less than a /24 hosts would soon have no room."""
 

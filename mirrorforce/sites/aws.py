@@ -43,6 +43,7 @@ def build_site(props: SiteProps, parent: pulumi.Resource) -> Built:
         images(scope, on_aws, hosts),
         build_access(scope, site, on_aws, network),
         props.ssh_public_key,
+        props.renewed,
         build_topic(scope) if shared.alarms else [],
     )
     return Built(network.document(site, on_aws), build_hosts(scope, ground, hosts))

@@ -8,7 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from mirrorforce.estate import SSH_PORT
-from mirrorforce.sites.aws_firewall import Opening, build_outgoing_group
+from mirrorforce.security_groups import Opening
+from mirrorforce.sites.aws_firewall import build_outgoing_group
 from mirrorforce.sites.aws_network import access_subnet
 
 if TYPE_CHECKING:

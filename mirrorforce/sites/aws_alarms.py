@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi_aws as aws
 
 from mirrorforce import durability
+from mirrorforce.aws import HEALTH_CHECK_REGION
 from mirrorforce.sites.aws_scope import OF_ALL_SITES, Scope, provider
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from mirrorforce.estate import Estate, Host
 
-HEALTH_CHECK_REGION = "us-east-1"
-"""Where the metrics of Route 53's health checks are, whatever region they are of."""
 _PERIOD_SECONDS = 60
 _PERIODS = 2
 _RESOLVER_PERIOD_SECONDS = 300

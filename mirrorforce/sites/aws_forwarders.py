@@ -8,8 +8,9 @@ import pulumi_aws as aws
 
 from mirrorforce import flows, placement
 from mirrorforce.estate import DNS_PORT
+from mirrorforce.security_groups import Opening
 from mirrorforce.sites.aws_alarms import build_forwarder_alarm
-from mirrorforce.sites.aws_firewall import Opening, build_outgoing_group
+from mirrorforce.sites.aws_firewall import build_outgoing_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,10 +11,10 @@ import pulumi_aws as aws
 from pulumi.dynamic import Resource
 
 from mirrorforce.aws import ROOT_VOLUME_GIB, architecture
+from mirrorforce.security_groups import group_key
 from mirrorforce.sites.aws_access import proxy_command
 from mirrorforce.sites.aws_alarms import build_host_alarm
 from mirrorforce.sites.aws_cloud_init import ADMIN, user_data
-from mirrorforce.sites.aws_firewall import group_key
 from mirrorforce.sites.aws_providers import HostKeyProvider
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class HostKey(Resource, module="mirrorforce", name="HostKey"):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the hosts of a site stand on. `topics`: where their alarms go."""
+    """What the hosts of a site stand on.
+
+    renewed: hosts that are to be made anew of today's image.
+    topics: where their alarms go.
+    """
 
     on_aws: AwsSite
     network: SiteNetwork
@@ -61,6 +65,7 @@ class Ground:
     images: Mapping[Architecture, str]
     endpoint: pulumi.Output[str | None]
     ssh_public_key: str
+    renewed: frozenset[str]
     topics: list[pulumi.Output[str]]
 
 
@@ -149,6 +154,7 @@ def _build_host(
             "tags": scope.host_tags(host, f"{host.name}-root"),
         },
         user_data=user_data(scope.estate, host, ground.ssh_public_key),
+        user_data_replace_on_change=True,
         tags=scope.host_tags(host),
         opts=scope.options(
             protect=holds_data,
@@ -156,7 +162,7 @@ def _build_host(
             delete_before_replace=True,
             # A host keeps the image it was made of, and what it was told at its first boot. A newer image
             # is asked for by name: docs/howto/aws.md.
-            ignore_changes=["ami", "userData"],
+            ignore_changes=[] if host.name in ground.renewed else ["ami", "userData"],
         ),
     )
     if scope.shared.alarms and holds_data:

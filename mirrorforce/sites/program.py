@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pulumi
 
 from mirrorforce import estate_file
+from mirrorforce.aws import RENEW_IMAGES
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.sites.interconnect import InterconnectComponent, InterconnectProps
 from mirrorforce.sites.site import SiteComponent, SiteProps
@@ -28,7 +30,9 @@ def build() -> None:
             component = InterconnectComponent(str(stack), InterconnectProps(estate))
             pulumi.export("interconnect", component.document)
         else:
-            site = SiteComponent(str(stack), SiteProps(estate, estate.site(stack.part), _public_key(stack)))
+            renewed = frozenset(os.environ.get(RENEW_IMAGES, "").split(",")) - {""}
+            props = SiteProps(estate, estate.site(stack.part), _public_key(stack), renewed)
+            site = SiteComponent(str(stack), props)
             pulumi.export("inventory", site.inventory)
     except MirrorforceError as error:
         raise pulumi.RunError(str(error)) from error

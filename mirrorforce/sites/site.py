@@ -22,11 +22,15 @@ INVENTORY_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SiteProps:
-    """What a site needs: the estate, the site in it, the ssh public key that its hosts let in."""
+    """What a site needs: the estate, the site in it, the ssh public key that its hosts let in.
+
+    `renewed`: hosts that are to be made anew of today's image, where the platform has images.
+    """
 
     estate: Estate
     site: Site
     ssh_public_key: str
+    renewed: frozenset[str] = frozenset()
 
 
 def _on_aws(props: SiteProps, parent: pulumi.Resource) -> Built:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from mirrorforce import estate_file, flows, inventory, placement, secrets
+from mirrorforce import estate_file, flows, inventory, placement, secrets, security_groups
 from mirrorforce.sites import aws_firewall
 from mirrorforce.workspace import ROOT, Workspace
 from tests.estate_files import put
@@ -320,7 +320,7 @@ def test_security_groups_let_through_what_the_table_of_flows_says_and_nothing_el
 ) -> None:
     groups = {
         host.name: runs[f"aws-{host.site}"].one(
-            "SecurityGroup", f"aws-{host.site}-{aws_firewall.group_key(host)}"
+            "SecurityGroup", f"aws-{host.site}-{security_groups.group_key(host)}"
         )
         for host in HOSTS
     }
@@ -345,7 +345,7 @@ def test_a_host_is_in_the_group_of_its_role_and_cell_alone(runs: dict[str, Run])
     for stack in SITE_STACKS:
         for host in hosts_of(stack):
             groups = runs[stack].one("Instance", host.name).inputs["vpcSecurityGroupIds"]
-            assert groups == [f"{stack}-{aws_firewall.group_key(host)}-id"]
+            assert groups == [f"{stack}-{security_groups.group_key(host)}-id"]
 
 
 def test_nothing_is_open_to_the_world_and_the_default_group_is_closed(runs: dict[str, Run]) -> None:
@@ -372,7 +372,7 @@ def test_ssh_comes_in_by_the_endpoint_alone_whose_network_hosts_know(runs: dict[
         assert endpoint.inputs["subnetId"] == f"{subnet.name}-id"
         assert subnet.inputs["cidrBlock"] == str(placement.access_network(site))
         for host in hosts_of(stack):
-            group = run.one("SecurityGroup", f"{stack}-{aws_firewall.group_key(host)}")
+            group = run.one("SecurityGroup", f"{stack}-{security_groups.group_key(host)}")
             (ssh,) = (rule for rule in group.inputs["ingress"] if rule["fromPort"] == 22)
             assert ssh["cidrBlocks"] == [subnet.inputs["cidrBlock"]]
 
