@@ -69,14 +69,23 @@ def up(
     converge_all: Annotated[
         bool, typer.Option("--converge-all", help="Converge hosts again that are as declared.")
     ] = False,
+    accept_loss: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="This host or volume that holds data may be deleted or replaced."),
+    ] = None,
+    renew_image: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST", help="Make this host on AWS anew of today's image; volumes stay."),
+    ] = None,
 ) -> None:
     """Stand the estate up, or bring it back to what its file says; verify it; show its status."""
-    from mirrorforce.operations import render
+    from mirrorforce.operations import plan, render
     from mirrorforce.operations import up as operation
     from mirrorforce.progress import Phases
 
     workspace, estate = _estate(env)
-    result = operation.up(workspace, estate, Phases(out), converge_all=converge_all)
+    consent = plan.Consent(tuple(accept_loss or ()), tuple(renew_image or ()))
+    result = operation.up(workspace, estate, Phases(out), converge_all=converge_all, consent=consent)
     for table in render.status(result.status):
         out.print(table)
     if not result.as_declared:
@@ -95,10 +104,12 @@ def preview(
 ) -> None:
     """What `up` would create, change or delete; nothing is touched."""
     from mirrorforce.operations import preview as operation
-    from mirrorforce.operations import render_verbs
+    from mirrorforce.operations import render_cost, render_verbs
     from mirrorforce.progress import Phases
 
     workspace, estate = _estate(env)
+    for part in render_cost.size_and_cost(estate):
+        out.print(part)
     outcomes = operation.preview(workspace, estate, Phases(out))
     for part in render_verbs.preview(outcomes):
         out.print(part)

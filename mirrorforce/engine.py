@@ -54,6 +54,7 @@ __all__ = [
     "refresh",
     "side_by_side",
     "stacks_of",
+    "unprotect",
     "up",
     "write_secrets",
 ]
@@ -66,11 +67,15 @@ _PARALLEL_RESOURCES = 8
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an operation on a stack went: what changed (in a preview: would), and how long it took."""
+    """How an operation on a stack went: what changed (in a preview: would), and how long it took.
+
+    `losses`: what a preview found protected that would be deleted or replaced, which `up` refuses to do.
+    """
 
     stack: str
     changed: tuple[Step, ...]
     seconds: float
+    losses: tuple[Step, ...] = ()
 
     @property
     def has_changes(self) -> bool:
@@ -108,21 +113,46 @@ def prepare(ws: Workspace, estate: Estate) -> EstateSecrets:
     return complete
 
 
-def up(ws: Workspace, stack: str, *, public_key: str = "", on_event: OnStep | None = None) -> Outcome:
-    """Bring a stack to what is declared. A site stack needs the ssh public key that its hosts let in."""
+def up(
+    ws: Workspace,
+    stack: str,
+    *,
+    public_key: str = "",
+    on_event: OnStep | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Bring a stack to what is declared. A site stack needs the ssh public key that its hosts let in.
+
+    `variables` are set in the program's environment.
+    """
     config = ["--config", f"{PUBLIC_KEY}={public_key}"] if public_key else []
-    return _operate(ws, "up", stack, ["--yes", "--skip-preview", *config], on_event)
+    return _operate(ws, "up", stack, ["--yes", "--skip-preview", *config], on_event, variables)
 
 
-def preview(ws: Workspace, stack: str, *, public_key: str = "", on_event: OnStep | None = None) -> Outcome:
-    """What `up` would do, after a look at what really is. Changes nothing."""
+def preview(
+    ws: Workspace,
+    stack: str,
+    *,
+    public_key: str = "",
+    on_event: OnStep | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Outcome:
+    """What `up` would do, after a look at what really is. Changes nothing. Parameters as `up`."""
     config = ["--config", f"{PUBLIC_KEY}={public_key}"] if public_key else []
-    return _operate(ws, "preview", stack, config, on_event)
+    return _operate(ws, "preview", stack, config, on_event, variables)
 
 
 def refresh(ws: Workspace, stack: str, *, on_event: OnStep | None = None) -> Outcome:
     """How what really is differs from the stack's state. Changes nothing, the state neither."""
     return _operate(ws, "refresh", stack, ["--preview-only"], on_event)
+
+
+def unprotect(ws: Workspace, stack: str, urns: Sequence[str] = ()) -> None:
+    """Let these resources of a stack be deleted or replaced, or all of them. The next `up` protects again."""
+    which = list(urns) or ["--all"]
+    answer = call(ws, ["state", "unprotect", *which, "--yes", "--stack", stack])
+    if answer.status not in {0, EXIT_NO_SUCH_STACK}:
+        raise failure(ws, f"unprotecting resources of {stack}", answer)
 
 
 def destroy(ws: Workspace, stack: str, *, on_event: OnStep | None = None) -> Outcome:
@@ -186,7 +216,12 @@ def side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def _operate(
-    ws: Workspace, verb: str, stack: str, options: Iterable[str], on_event: OnStep | None
+    ws: Workspace,
+    verb: str,
+    stack: str,
+    options: Iterable[str],
+    on_event: OnStep | None,
+    variables: Mapping[str, str] | None = None,
 ) -> Outcome:
     account = Account(stack)
     started = time.monotonic()
@@ -197,12 +232,14 @@ def _operate(
             on_event(step)
 
     arguments = [verb, "--stack", stack, "--json", "--parallel", str(_PARALLEL_RESOURCES), *options]
-    answer = call(ws, arguments, on_line=take)
+    answer = call(ws, arguments, on_line=take, variables=variables)
     if answer.status == EXIT_NO_SUCH_STACK:
         raise MirrorforceError(f"there is no stack {stack}", f"mirrorforce up {ws.env}")
-    if answer.status not in {0, EXIT_CHANGES}:
-        raise failure(ws, f"pulumi {verb} of {stack}", answer, account.errors)
-    return Outcome(stack, account.changed, round(time.monotonic() - started, 1))
+    # A preview that ends with nothing but refusals has said all that it would do.
+    told_all = verb == "preview" and account.losses and not account.errors
+    if answer.status not in {0, EXIT_CHANGES} and not told_all:
+        raise failure(ws, f"pulumi {verb} of {stack}", answer, [*account.errors, *account.refusals])
+    return Outcome(stack, account.changed, round(time.monotonic() - started, 1), account.losses)
 
 
 def _outputs(ws: Workspace, stack: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from mirrorforce.errors import MirrorforceError
 from mirrorforce.workspace import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import IO
 
     from mirrorforce.workspace import Workspace
@@ -77,13 +77,16 @@ def call(
     *,
     stdin: str | None = None,
     on_line: Callable[[str], None] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Answer:
     """Run `pulumi` with these arguments in the project's folder; each line of stdout goes to `on_line`.
+
+    `variables` come to those of `environment`.
 
     A passphrase in the caller's own environment is left out: the environment's file is the only one.
     MirrorforceError where the engine is missing, or the stack is locked by a command that lives.
     """
-    answer = _once(ws, arguments, stdin, on_line)
+    answer = _once(ws, arguments, stdin, on_line, variables)
     if answer.status == 0 or not _LOCK_HOLDER.search(answer.stderr):
         return answer
     stack = _stack_of(arguments)
@@ -92,7 +95,7 @@ def call(
         raise MirrorforceError(message, "wait until it has ended, then run this again")
     # Its holder was killed: the lock is nobody's. What the holder was at is taken up by this run.
     _once(ws, ["cancel", "--yes", "--stack", stack], None, None)
-    return _once(ws, arguments, stdin, on_line)
+    return _once(ws, arguments, stdin, on_line, variables)
 
 
 def living_holders(locked: str) -> list[int]:
@@ -125,7 +128,11 @@ def failure(ws: Workspace, what: str, answer: Answer, errors: Iterable[str] = ()
 
 
 def _once(
-    ws: Workspace, arguments: Sequence[str], stdin: str | None, on_line: Callable[[str], None] | None
+    ws: Workspace,
+    arguments: Sequence[str],
+    stdin: str | None,
+    on_line: Callable[[str], None] | None,
+    variables: Mapping[str, str] | None = None,
 ) -> Answer:
     pulumi = engine_folder() / "pulumi"
     if not os.access(pulumi, os.X_OK):
@@ -136,7 +143,7 @@ def _once(
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=inherited | environment(ws) | STREAMING,
+        env=inherited | environment(ws) | STREAMING | dict(variables or {}),
         stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

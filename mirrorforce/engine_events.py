@@ -6,7 +6,7 @@ The stream is `pulumi … --json`: one event a line, as `apitype.EngineEvent` of
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "discard"})
 """Operations that change nothing."""
+
+LOSES = frozenset({"delete", "replace", "delete-replaced", "create-replacement"})
+"""Operations after which what a resource held is gone."""
+
+_REFUSALS = ("marked for protection", "because it is protected")
+"""How the engine says that it does not delete or replace what is protected."""
 
 _NOISE = "Exception calling application: "
 _REPEATS = (
@@ -28,13 +34,20 @@ _REPEATS = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation on one resource: `kind` is the last part of its type, `Host` say."""
+    """One operation on one resource: `kind` is the last part of its type, `Host` say.
+
+    protected: whether the resource that is there is one that the engine neither deletes nor replaces.
+    diffs: the properties that change, as the provider calls them.
+    """
 
     stack: str
     operation: str
     kind: str
     name: str
     state: Literal["started", "done", "failed"]
+    urn: str = field(default="", compare=False)
+    protected: bool = field(default=False, compare=False)
+    diffs: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def changes(self) -> bool:
@@ -52,6 +65,7 @@ class Account:
     stack: str
     steps: list[Step] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def take(self, line: str) -> Step | None:
@@ -76,12 +90,24 @@ class Account:
         """Operations that change something and have ended, in their order; in a preview, that would."""
         return tuple(step for step in self.steps if step.changes and step.state == "done")
 
+    @property
+    def losses(self) -> tuple[Step, ...]:
+        """Protected resources that would be deleted or replaced, each once: the engine refuses these."""
+        found: dict[str, Step] = {}
+        for step in self.steps:
+            if step.protected and step.operation in LOSES:
+                operation = "delete" if step.operation == "delete" else "replace"
+                found.setdefault(step.urn, replace(step, operation=operation))
+        return tuple(found.values())
+
     def _take_diagnostic(self, diagnostic: Mapping[str, Any]) -> None:
         if diagnostic.get("severity") != "error":
             return
         text = str(diagnostic.get("message", "")).strip().removeprefix(_NOISE)
         resource = _name(str(diagnostic.get("urn", "")))
-        if text and not text.startswith(_REPEATS):
+        if any(words in text for words in _REFUSALS):
+            self.refusals.append(text)
+        elif text and not text.startswith(_REPEATS):
             self.errors.append(f"{resource}: {text}" if resource else text)
 
 
@@ -97,7 +123,11 @@ def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:
             metadata = event[key]["metadata"]
             urn = str(metadata["urn"])
             kind = str(metadata["type"]).rpartition(":")[2]
-            return None if kind == "Stack" else Step(stack, str(metadata["op"]), kind, _name(urn), state)
+            if kind == "Stack":
+                return None
+            protected = bool((metadata.get("old") or {}).get("protect"))
+            diffs = tuple(map(str, metadata.get("diffs") or ()))
+            return Step(stack, str(metadata["op"]), kind, _name(urn), state, urn, protected, diffs)
     return None
 
 

@@ -6,7 +6,7 @@ import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mirrorforce import engine, inventory
+from mirrorforce import aws_account, engine, inventory
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.lock import only_one
 
@@ -28,11 +28,13 @@ def down(ws: Workspace, estate: Estate, phases: Phases) -> None:
     """Delete hosts, networks, links, state and secrets.
 
     A lab goes by what this machine shows, whatever Pulumi's state says or has lost. Elsewhere a stack that
-    cannot be destroyed stops it, and its state stays.
+    cannot be destroyed stops it, and its state stays. Protected resources go as well: whoever takes an
+    environment down whole has said so.
     """
     with only_one(ws, f"down {ws.env}"):
         inventory.close_access(ws)
         if ws.passphrase_file.exists():
+            aws_account.require(estate)
             with phases.phase("stacks") as waits_for:
                 _destroy(ws, estate, phases, waits_for)
         if _is_lab(estate):
@@ -53,11 +55,19 @@ def _destroy(ws: Workspace, estate: Estate, phases: Phases, waits_for: Callable[
 
     try:
         engine.destroy(ws, interconnect, on_event=show)
-        engine.side_by_side([partial(engine.destroy, ws, name, on_event=show) for name in sites])
+        engine.side_by_side(
+            [partial(_destroy_site, ws, name, show, letting_go=not _is_lab(estate)) for name in sites]
+        )
     except MirrorforceError as error:
         if not _is_lab(estate):
             raise
         phases.say(f"pulumi could not destroy all of it, so the rest is swept: {error.message}")
+
+
+def _destroy_site(ws: Workspace, stack: str, show: Callable[[Step], None], *, letting_go: bool) -> None:
+    if letting_go:
+        engine.unprotect(ws, stack)
+    engine.destroy(ws, stack, on_event=show)
 
 
 def _is_lab(estate: Estate) -> bool:

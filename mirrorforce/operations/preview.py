@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mirrorforce import engine
+from mirrorforce import aws_account, engine
 
 if TYPE_CHECKING:
     from mirrorforce.engine import Outcome
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def preview(ws: Workspace, estate: Estate, phases: Phases) -> tuple[Outcome, ...]:
     """What would change in each stack, in the stacks' order."""
+    aws_account.require(estate)
     public_key = engine.prepare(ws, estate).ssh_public_key
     *sites, interconnect = [str(stack) for stack in engine.stacks_of(estate)]
     with phases.phase("preview"):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mirrorforce.operations.switchover import Switchover
     from mirrorforce.playbook import PlaybookResult
 
+_HALVES = frozenset({"create-replacement", "delete-replaced"})
+"""Of a replacement, which is told of as a whole."""
 _OPERATIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delete": "bold red"}
 
 
@@ -27,9 +29,16 @@ def preview(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
         if not outcome.changed:
             yield Text.from_markup(f"[green]=[/] {escape(outcome.stack)}: nothing would change")
         for step in outcome.changed:
+            if step.operation in _HALVES:
+                continue
             style = _OPERATIONS.get(step.operation, "yellow")
             yield Text.from_markup(
                 f"[{style}]{escape(step.operation):<8}[/] {escape(step.kind)} {escape(step.name)}"
+            )
+        for loss in outcome.losses:
+            yield Text.from_markup(
+                f"[bold red]refused[/]  {loss.operation} {escape(loss.kind)} {escape(loss.name)}: "
+                f"it holds data (mirrorforce up --accept-loss {escape(loss.name)})"
             )
 
 

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import engine, inventory
+from mirrorforce import aws_account, engine, inventory
 from mirrorforce.lock import only_one
-from mirrorforce.operations import adopt, converge, existing_links, status, verify, waiting
+from mirrorforce.operations import adopt, converge, existing_links, plan, status, verify, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,11 +44,21 @@ class Result:
         return bool(self.verified["as_declared"])
 
 
-def up(ws: Workspace, estate: Estate, phases: Phases, *, converge_all: bool = False) -> Result:
-    """Stand the environment up; MirrorforceError where a phase fails. A failed check is a result."""
+def up(
+    ws: Workspace,
+    estate: Estate,
+    phases: Phases,
+    *,
+    converge_all: bool = False,
+    consent: plan.Consent = plan.NOTHING,
+) -> Result:
+    """Stand the environment up; MirrorforceError where a phase fails. A failed check is a result.
+
+    Nothing that holds data on AWS is deleted or replaced but what `consent` names.
+    """
     with only_one(ws, f"up {ws.env}"):
         _have_platforms(estate, phases)
-        hosts = _have_hosts(ws, estate, phases)
+        hosts = _have_hosts(ws, estate, phases, consent)
         with phases.phase("converge") as waits_for:
             converge.converge(ws, estate, only_stale=not converge_all, on_progress=waits_for)
         verified = _verified(ws, estate, hosts, phases)
@@ -58,7 +68,11 @@ def up(ws: Workspace, estate: Estate, phases: Phases, *, converge_all: bool = Fa
 
 
 def _have_platforms(estate: Estate, phases: Phases) -> None:
-    """What a platform needs before its first host: for the lab this machine's tools and the hosts' image."""
+    """What a platform needs before its first host: for the lab this machine's tools and the hosts' image.
+
+    AWS has to know who asks.
+    """
+    aws_account.require(estate)
     if all(site.platform != "lab" for site in estate.sites):
         return
     from mirrorforce.lab import image, packages, requirements  # noqa: PLC0415 - only a lab needs the lab
@@ -68,15 +82,16 @@ def _have_platforms(estate: Estate, phases: Phases) -> None:
         image.ensure(packages.declared(), waits_for)
 
 
-def _have_hosts(ws: Workspace, estate: Estate, phases: Phases) -> Inventory:
+def _have_hosts(ws: Workspace, estate: Estate, phases: Phases, consent: plan.Consent) -> Inventory:
     with phases.phase("secrets"):
         secrets = engine.prepare(ws, estate)
     if adopt.machines_of(estate):
         with phases.phase("machines") as waits_for:
             adopt.require(ws, estate, secrets, waits_for)
+    plan.look_first(ws, estate, secrets.ssh_public_key, consent, phases)
     with phases.phase("sites") as waits_for:
         *sites, interconnect = [str(stack) for stack in engine.stacks_of(estate)]
-        engine.side_by_side([_stack_up(ws, name, secrets, waits_for) for name in sites])
+        engine.side_by_side([_stack_up(ws, name, secrets, waits_for, consent) for name in sites])
     with phases.phase("links") as waits_for:
         engine.up(ws, interconnect, on_event=lambda step: waits_for(str(step)))
         found = inventory.read(ws, estate)
@@ -86,7 +101,11 @@ def _have_hosts(ws: Workspace, estate: Estate, phases: Phases) -> Inventory:
 
 
 def _stack_up(
-    ws: Workspace, stack: str, secrets: EstateSecrets, waits_for: Callable[[str], None]
+    ws: Workspace,
+    stack: str,
+    secrets: EstateSecrets,
+    waits_for: Callable[[str], None],
+    consent: plan.Consent,
 ) -> Callable[[], engine.Outcome]:
     return partial(
         engine.up,
@@ -94,6 +113,7 @@ def _stack_up(
         stack,
         public_key=secrets.ssh_public_key,
         on_event=lambda step: waits_for(f"{stack}: {step}"),
+        variables=consent.variables,
     )
 
 
