@@ -1,49 +1,82 @@
-/* Agents, each beside its standby, and coordinators. An agent that dies simply does no more; one that starts
- * again goes on from what stands: the block in the kernel, the promise in etcd. */
+/* Agents, each beside its standby, and coordinators. An agent that dies simply does no more; one that starts again
+ * goes on from what stands: the block in the kernel, the promise in etcd. */
+
+/* CALM=3: the agents never come back. */
+#if CALM == 3
+#define ACTS STORM
+#else
+#define ACTS (1)
+#endif
+
+inline promise_deleted(s) {
+  if :: IN(s, promised) -> promised = WITHOUT(s, promised); promise_changed(s) :: else fi
+}
 
 proctype Agent(byte s) {
   do
   /* RULE_2: block, end the walreceiver, promise. */
-  :: d_step { leader == OLD && !IN(s, blocked) && race[s] < HOLDS -> blocked = WITH(s, blocked) }
-  :: d_step { IN(s, blocked) && IN(s, linked) -> linked = WITHOUT(s, linked); CUT(s) }
+  :: d_step { STORM && leader == OLD && !IN(s, blocked) && race[s] < HOLDS ->
+       TELL("agent %d: blocks\n", s + 1); blocked = WITH(s, blocked) }
+  :: d_step { STORM && IN(s, blocked) && IN(s, linked) ->
+       TELL("agent %d: ends the walreceiver\n", s + 1); linked = WITHOUT(s, linked); CUT(s) }
 #ifdef LATE_PROMISE
-  :: d_step { leader == OLD && !IN(s, promised) && MAY_PROMISE(s) -> sent_promise = WITH(s, sent_promise) }
-  :: d_step { IN(s, sent_promise) && leader == OLD ->
+  /* What no rule says: a put that its agent gave up arrives late. */
+  :: d_step { STORM && leader == OLD && !IN(s, promised) && MAY_PROMISE(s) ->
+       TELL("agent %d: sends its promise\n", s + 1); sent_promise = WITH(s, sent_promise) }
+  :: d_step { STORM && IN(s, sent_promise) && leader == OLD ->
+       TELL("etcd: the promise of s%d arrives\n", s + 1);
        sent_promise = WITHOUT(s, sent_promise); promised = WITH(s, promised) }
 #else
-  :: d_step { leader == OLD && !IN(s, promised) && MAY_PROMISE(s) -> promised = WITH(s, promised) }
+  :: d_step { STORM && leader == OLD && !IN(s, promised) && MAY_PROMISE(s) ->
+       TELL("agent %d: promises\n", s + 1); promised = WITH(s, promised) }
 #endif
 
-  /* RULE_7: withdraw, then unblock. */
-  :: d_step { IN(s, blocked) && !IN(s, cleared) && MAY_WITHDRAW ->
-       if :: IN(s, promised) -> promised = WITHOUT(s, promised); promise_changed(s) :: else fi;
-       cleared = WITH(s, cleared) }
-  :: d_step { IN(s, cleared) -> cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
+  /* RULE_7: withdraw, then unblock. A key that this protocol put into /failover goes with the promise. */
+  :: d_step { ACTS && IN(s, blocked) && !IN(s, cleared) && MAY_WITHDRAW ->
+       TELL("agent %d: withdraws\n", s + 1);
+       promise_deleted(s); cleared = WITH(s, cleared);
+#if HANDOVER == 2
+       wanted = 0
+#endif
+     }
+  :: d_step { ACTS && IN(s, cleared) ->
+       TELL("agent %d: unblocks\n", s + 1); cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
 #ifdef NO_RULE_7_ORDER
-  :: d_step { IN(s, blocked) && MAY_WITHDRAW -> cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
+  :: d_step { IN(s, blocked) && MAY_WITHDRAW ->
+       TELL("agent %d: unblocks, its promise stands\n", s + 1);
+       cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
 #endif
 
   /* RULE_8: another leads. */
-  :: d_step { IN(s, blocked) && MAY_LIFT(s) ->
-       if :: IN(s, promised) -> promised = WITHOUT(s, promised); promise_changed(s) :: else fi;
-       cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
+  :: d_step { ACTS && IN(s, blocked) && MAY_LIFT(s) ->
+       TELL("agent %d: lifts its fence\n", s + 1);
+       promise_deleted(s); cleared = WITHOUT(s, cleared); blocked = WITHOUT(s, blocked) }
 
 #ifdef AGENTS_DIE
-  /* RULE_9: the promise's lease runs out, later the block's timer. */
-  :: d_step { IN(s, promised) -> promised = WITHOUT(s, promised); promise_changed(s) }
-  :: d_step { IN(s, blocked) && TIMER_FIRES(s) -> blocked = WITHOUT(s, blocked); cleared = WITHOUT(s, cleared) }
+  /* RULE_9: the promise's lease runs out, later the timer of the block. */
+  :: d_step { IN(s, promised) -> TELL("etcd: the promise of s%d runs out\n", s + 1); promise_deleted(s) }
+  :: d_step { IN(s, blocked) && TIMER_FIRES(s) ->
+       TELL("s%d: the timer lifts the block\n", s + 1);
+       blocked = WITHOUT(s, blocked); cleared = WITHOUT(s, cleared) }
 #endif
   od
 }
 
 proctype Coordinator(byte c) {
   do
-  :: d_step { round[c] == IDLE && leader == OLD && MAY_OPEN -> round[c] = OPEN }
-  :: d_step { round[c] == OPEN && leader == OLD && ENOUGH(promised) && NONE_AHEAD(promised & voters) ->
+  :: d_step { STORM && round[c] == IDLE && leader == OLD && MAY_OPEN ->
+       TELL("coordinator %d: opens a round, V = set %d, quorum %d\n", c + 1, voters, quorum); round[c] = OPEN }
+  :: d_step { STORM && round[c] == OPEN && leader == OLD && BRAKES_OFF && ENOUGH(promised) &&
+       NONE_AHEAD(promised & voters) ->
+       TELL("coordinator %d: counts the promises of set %d\n", c + 1, promised & voters);
        round[c] = COUNTED; counted[c] = promised & voters }
-  /* RULE_5: the transaction, at any time after the count. */
-  :: d_step { round[c] == COUNTED && GUARD_TIME_OVER ->
+  /* RULE_5: the transaction, at any time after the count. A coordinator knows its own new revision of /sync. */
+  :: d_step { STORM && round[c] == COUNTED && GUARD_TIME_OVER ->
+       TELL("coordinator %d: releases\n", c + 1);
        assert(leader <= OLD);
+#if HANDOVER
+       wanted = (AHEAD(0, counted[c]) -> 1 : (AHEAD(1, counted[c]) -> 2 : 3));
+#endif
        VACANT_BY(1);
 #ifndef NO_RULE_5_REWRITE
        sync_changed();
@@ -56,14 +89,16 @@ proctype Coordinator(byte c) {
 #endif
        counted[c] = 0; round[c] = OPEN }
 #if REVOKE == 3
-  :: d_step { lease && leader > OLD && revoking == 0 -> revoking = WITH(c, revoking) }
+  :: d_step { lease && leader > OLD && promoted && revoking == 0 -> revoking = WITH(c, revoking) }
+#elif REVOKE == 4
+  :: d_step { round[c] == COUNTED && lease && revoking == 0 -> revoking = WITH(c, revoking) }
 #endif
 #if REVOKE
   /* RULE_6: the revocation arrives at any time; it compares nothing. A lease that ended takes it along. */
-  :: d_step { IN(c, revoking) -> lease_ends() }
+  :: d_step { IN(c, revoking) -> TELL("etcd: the primary's lease is revoked\n"); lease_ends() }
 #endif
-#ifdef NO_RULE_6_AFTER
-  :: d_step { round[c] == COUNTED -> lease_ends() }
+#if HANDOVER == 2
+  :: d_step { wanted != 0 -> TELL("etcd: /failover runs out\n"); wanted = 0 }
 #endif
   od
 }

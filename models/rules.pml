@@ -7,7 +7,8 @@
 #define ENOUGH(set) (voters != 0 && COUNT((set) & voters) >= quorum + 1)
 #endif
 
-/* RULE_2: block, end the walreceiver, see it gone, and only then promise. */
+/* RULE_2: block, end the walreceiver, see it gone, and only then promise. The promise names its target, so that
+ * it counts against no other (new_term in patroni.pml; NO_RULE_2_TARGET). */
 #ifdef NO_RULE_2_BLOCK
 #define MAY_PROMISE(s) (!IN(s, cleared))
 #elif defined(NO_RULE_2_GONE)
@@ -36,11 +37,9 @@
 /* RULE_5: NO_RULE_5_{LEADER,SYNC,PROMISES} leave out a compare (state.pml); NO_RULE_5_REWRITE leaves /sync
  * alone; NO_RULE_5_ORDER puts /sync before it deletes leader, so that the view between the two is torn. */
 
-/* RULE_6: the lease is revoked after the transaction. REVOKE 0: never; 1: at once, and nobody waits for it;
- * 2: at once, and no fence is lifted before it is known to have happened; 3: once another member leads. */
-#ifndef REVOKE
-#define REVOKE 0
-#endif
+/* RULE_6: the lease is never revoked; it runs out. As first written the rule said: revoke after the transaction,
+ * never before. REVOKE=1: after it, at once; 2: at once, and no promise is withdrawn before it is known to have
+ * happened; 3: once another member runs as primary; 4: before it. */
 
 /* RULE_7: withdraw by one transaction, "if leader is still the old primary's, delete my promise"; then unblock. */
 #ifdef NO_RULE_7_COMPARE
@@ -60,6 +59,13 @@
 #define MAY_LIFT(s) (leader > OLD && IN(s, follows))
 #endif
 
+/* With HANDOVER=2 a key in /failover hangs on the promise's lease, and is gone by then too. */
+#if HANDOVER == 2
+#define HANDING_OVER (wanted != 0)
+#else
+#define HANDING_OVER (0)
+#endif
+
 /* RULE_9: the timer of the block outlasts the promise's lease and Patroni's ttl: when it fires, the promise is
  * gone, and the old primary has its key or has demoted (which PAUSE and FREEZE take away). */
 #ifdef NO_RULE_9_PROMISE
@@ -67,7 +73,7 @@
 #elif defined(NO_RULE_9_TTL)
 #define TIMER_FIRES(s) (!IN(s, promised))
 #else
-#define TIMER_FIRES(s) (!IN(s, promised) && (leader == OLD || !up))
+#define TIMER_FIRES(s) (!IN(s, promised) && (leader == OLD && !HANDING_OVER || !up || paused_view))
 #endif
 
 /* RULE_10: at boot a block stands before PostgreSQL starts. */
@@ -78,9 +84,19 @@
 #endif
 
 /* RULE_11: no release within the guard time, which is longer than any candidate's cycle: no candidate still
- * acts on what it read in an earlier vacancy. */
+ * acts on what it read in an earlier vacancy. GUARD_FROM_RELEASE: it counts from releases only, and not from
+ * other changes of the leader key. */
 #ifdef NO_RULE_11
 #define GUARD_TIME_OVER (1)
+#elif defined(GUARD_FROM_RELEASE)
+#define GUARD_TIME_OVER ((STALE & began_released) == 0)
 #else
-#define GUARD_TIME_OVER (!STALE_RACE)
+#define GUARD_TIME_OVER (STALE == 0)
+#endif
+
+/* Brakes: neither while paused nor during a switchover; both are compared by the transaction too. */
+#ifdef NO_BRAKES
+#define BRAKES_OFF (1)
+#else
+#define BRAKES_OFF (!paused && wanted == 0)
 #endif

@@ -1,9 +1,16 @@
-/* What is known where, and what every change entails. */
+/* What is known where, and what a change of it entails. */
 
-/* etcd. Revisions are not numbers here: whoever compares one holds a flag that a change takes away. */
+#if CALM
+bool calm;
+#define STORM (!calm)      /* guards what is a fault, or what nothing obliges anybody to do */
+#else
+#define STORM (1)
+#endif
+
+/* etcd. Revisions are no numbers here: whoever compares one holds a flag that a change takes away. */
 byte leader = OLD;         /* owner of the leader key */
 bool lease = 1;            /* the old primary's lease lives; its leader key hangs on it */
-byte voters, quorum;       /* /sync: V, and the votes needed besides one */
+byte voters, quorum;       /* /sync: V, and the votes that a candidate in V needs besides its own */
 byte promised;             /* members whose promise key stands */
 
 /* The old primary's PostgreSQL. */
@@ -12,20 +19,29 @@ byte names, number;        /* synchronous_standby_names: ANY number (names) */
 byte written, acked;       /* rows in its WAL; rows that clients were told are kept */
 
 /* The old primary's Patroni. */
-bool thinks_leader = 1;    /* its view of the leader key; stale whenever it likes */
-bool knows_sync = 1;       /* its revision of /sync is the current one */
-bool writing;              /* a write of /sync is under way: queued anywhere, applied any time */
-bool write_fits;           /* the revision it compares is still the current one */
+bool thinks_leader = 1;    /* its view of the leader key, as old as it may be */
+bool knows_sync;           /* its revision of /sync is the current one */
+bool writing;              /* a write of /sync is under way: queued anywhere, applied at any time or never */
+bool write_fits;           /* the revision that it compares is still the current one */
 byte new_voters, new_quorum;
+#ifdef HOLE_B
+bool went_on;              /* Patroni took the write for lost */
+byte view_voters, view_quorum;
+#endif
 
 /* Standbys. */
 byte position[STANDBYS];   /* rows flushed */
-byte replied[STANDBYS];    /* rows that replies under way to the old primary speak of */
+byte replied[STANDBYS];    /* rows that the replies which left for the old primary speak of */
 byte heard[STANDBYS];      /* rows that the old primary knows this standby has */
 byte linked = ALL;         /* a walreceiver talks to the old primary */
-byte follows;              /* primary_conninfo names another leader */
+byte follows;              /* primary_conninfo names somebody else */
 #ifdef WIRE
-byte arrived[STANDBYS];    /* rows that are on this host, in a socket or flushed */
+byte arrived[STANDBYS];    /* rows that reached this host, in a socket or flushed */
+#endif
+#ifdef TERMS
+byte astray;               /* has not joined the present primary's timeline: may vote, not race */
+#else
+#define astray 0
 #endif
 
 /* Patroni's race at each standby. */
@@ -36,47 +52,70 @@ byte arrived[STANDBYS];    /* rows that are on this host, in a socket or flushed
 #define LEADS 4
 byte race[STANDBYS];
 byte needs[STANDBYS];      /* votes that are missing */
-byte asks[STANDBYS];       /* voters not heard yet */
-bool promoted;             /* somebody runs as primary on a new timeline */
-#ifdef BLAME_RELEASE
-bool released, by_release; /* this vacancy came of a release; the one in which the key was taken did */
-#define VACANT_BY(release) leader = NOBODY; leader_changed(); released = release
-#define BLAME by_release = released; released = 0
-#else
-#define VACANT_BY(release) leader = NOBODY; leader_changed()
-#define BLAME skip
-#endif
+byte asks[STANDBYS];       /* voters not heard yet; bit STANDBYS is the old primary */
+bool promoted;             /* one of them runs as primary, on a new timeline */
 byte fork = ROWS;          /* rows that it kept */
+#define RACES(s) (race[s] == ASKS || race[s] == WON)
+#define VACANT (leader == NOBODY)
+/* Members that still act on what they read in a vacancy that is over. */
+#define STALE (VACANT -> 0 : AT_LEAST(race, ASKS) & ~AT_LEAST(race, HOLDS))
 
-/* Fences: a block of all packets to and from the old primary. */
+/* Fences: a block of all packets to and from the old primary, set up by a host's agent. */
 byte blocked;
 byte cleared;              /* the promise is known to be deleted: only the unblock is left */
-
-/* Coordinators. */
-#define OPEN 1             /* holds the revision of /sync, from before the first fence of this round */
-#define COUNTED 2          /* holds the revisions of leader and of the promises it counted */
-byte round[COORDINATORS];
-byte counted[COORDINATORS];
-#ifdef NO_RULE_5_ORDER
-bool torn;                 /* the old primary's view may have the put of /sync, and not the deletion of leader */
-#endif
 #ifdef LATE_PROMISE
 byte sent_promise;         /* members whose put of a promise is under way */
 #endif
+
+/* Coordinators. */
+#define OPEN 1             /* has the revision of /sync, from before the first fence of this round */
+#define COUNTED 2          /* has the revisions of leader and of the promises it counted */
+byte round[COORDINATORS];
+byte counted[COORDINATORS];
 #if REVOKE
 byte revoking;             /* coordinators whose revocation of the old primary's present lease is under way */
 #endif
-
-#define VACANT (leader == NOBODY)
-#define STALE_RACE (!VACANT && ANY_RACE)
-#if STANDBYS == 2
-#define ANY_RACE (race[0] == ASKS || race[0] == WON || race[1] == ASKS || race[1] == WON)
-#else
-#define ANY_RACE (race[0] == ASKS || race[0] == WON || race[1] == ASKS || race[1] == WON || race[2] == ASKS || race[2] == WON)
+#ifdef NO_RULE_5_ORDER
+bool torn;                 /* the old primary may have seen the put of /sync, and not the deletion of leader */
 #endif
 
-/* The two properties in one: what was acknowledged is in what the new primary kept, and once it runs, the old
- * one acknowledges nothing beyond that. */
+/* Pause, in /config; and /failover. */
+#ifdef PAUSE
+bool paused;
+bool paused_view;          /* what the old primary last read of it */
+#else
+#define paused 0
+#define paused_view 0
+#endif
+#if defined(SWITCHOVER) || HANDOVER
+#define CANDIDATES 1
+#else
+#define CANDIDATES 0
+#endif
+#if CANDIDATES
+byte wanted;               /* /failover names this candidate: 1 + its number */
+#else
+#define wanted 0
+#endif
+
+/* Who made a vacancy is kept only where a property or a rule asks: whether the present one came of a release,
+ * whether the key was taken in such a one, and which races began in such a one. */
+#if defined(BLAME_RELEASE) || defined(GUARD_FROM_RELEASE) || defined(STOP_IN_GUARD)
+bool released, by_release;
+byte began_released;
+#define VACANT_BY(release) leader = NOBODY; leader_changed(); released = release
+#define RACE_BEGINS(s) began_released = (released -> WITH(s, began_released) : WITHOUT(s, began_released))
+#define RACE_ENDS(s) began_released = WITHOUT(s, began_released)
+#define KEY_TAKEN by_release = released; released = 0
+#else
+#define VACANT_BY(release) leader = NOBODY; leader_changed()
+#define RACE_BEGINS(s) skip
+#define RACE_ENDS(s) skip
+#define KEY_TAKEN skip
+#endif
+
+/* Both properties of rows in one: what was acknowledged is in what the new primary kept, and while that one runs,
+ * the old one acknowledges nothing beyond it. */
 inline check_rows() {
 #ifdef BLAME_RELEASE
   assert(!promoted || acked <= fork || !by_release)
@@ -88,32 +127,43 @@ inline check_rows() {
 /* The old primary acknowledges whatever ANY number (names) now allows. */
 inline acknowledge() {
   do
-  :: up && acked < written && COUNT(names & AT_LEAST(heard, acked + 1)) >= number -> acked++
+  :: up && acked < written && COUNT(names & AT_LEAST(heard, acked + 1)) >= number ->
+       acked++; TELL("        the client is told that row %d is kept\n", acked)
   :: else -> break
   od;
   check_rows()
 }
 
-/* A compare that can no longer succeed will never do anything: the coordinator is set back at once. */
+/* A compare that can no longer succeed never does anything: its coordinator is set back at once. */
 inline forget_count(c) {
   if :: round[c] == COUNTED -> round[c] = OPEN; counted[c] = 0 :: else fi
 }
 inline forget_round(c) {
   round[c] = IDLE; counted[c] = 0
 }
-inline leader_changed() {
-#ifdef NO_RULE_5_LEADER
-  skip;
-#else
+inline forget_counts() {
   forget_count(0);
 #if COORDINATORS == 2
   forget_count(1);
 #endif
+}
+inline leader_changed() {
+#ifdef NO_RULE_5_LEADER
+  skip
+#else
+  forget_counts()
+#endif
+}
+inline brake_changed() {
+#ifdef NO_BRAKES
+  skip
+#else
+  forget_counts()
 #endif
 }
 inline promise_changed(s) {
 #ifdef NO_RULE_5_PROMISES
-  skip;
+  skip
 #else
   if :: IN(s, counted[0]) -> forget_count(0) :: else fi;
 #if COORDINATORS == 2
@@ -130,6 +180,7 @@ inline sync_changed() {
 #endif
 #endif
 }
+
 /* The life of the lease is told apart from that of the key only where it makes a difference. */
 #if REVOKE || defined(FREEZE)
 #define LEASE_LIVES (lease)
@@ -146,5 +197,11 @@ inline lease_ends() {
   if :: leader == OLD -> VACANT_BY(0) :: else fi
 }
 inline race_over(s) {
-  race[s] = IDLE; needs[s] = 0; asks[s] = 0
+  race[s] = IDLE; needs[s] = 0; asks[s] = 0; RACE_ENDS(s)
+}
+inline write_lost() {
+  writing = 0; write_fits = 0; new_voters = 0; new_quorum = 0
+#ifdef HOLE_B
+  ; went_on = 0
+#endif
 }
