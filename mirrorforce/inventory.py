@@ -37,10 +37,11 @@ CONNECT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class VolumeMount:
-    """A file system of its own on a host."""
+    """A file system of its own on a host. `device`: what the host is to mount; '' where the platform does."""
 
     name: str
     mount: str
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,16 @@ def ansible_document(estate: Estate, inventory: Inventory, secrets: EstateSecret
             groups.setdefault(group, []).append(host.name)
         if host.name in declared:
             known = tuple(declared.values())
-            variables[host.name] = role_variables.for_host(estate, known, declared[host.name], secrets)
+            of_roles = role_variables.for_host(estate, known, declared[host.name], secrets)
+            variables[host.name] = of_roles | attached_volumes(host)
     children = {name: {"hosts": members} for name, members in sorted(groups.items())}
     return {"all": {"children": sorted(children)}, **children, "_meta": {"hostvars": variables}}
+
+
+def attached_volumes(host: InventoryHost) -> dict[str, object]:
+    """The variables of the role `volumes`; none where the platform mounts a host's volumes itself."""
+    attached = [asdict(volume) for volume in host.volumes if volume.device]
+    return {"volumes_attached": attached} if attached else {}
 
 
 def groups_of(host: InventoryHost) -> tuple[str, ...]:
@@ -214,7 +222,10 @@ def host_of(document: Mapping[str, Any]) -> InventoryHost:
         host_key=document["host_key"],
         user=document["ssh"]["user"],
         proxy_command=document["ssh"]["proxy_command"],
-        volumes=tuple(VolumeMount(volume["name"], volume["mount"]) for volume in document["volumes"]),
+        volumes=tuple(
+            VolumeMount(volume["name"], volume["mount"], volume.get("device", ""))
+            for volume in document["volumes"]
+        ),
         port=int(document["ssh"].get("port", SSH_PORT)),
     )
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Variables = dict[str, object]
 
+AWS_CLOCK = "169.254.169.123"
+"""The Amazon Time Sync Service, the same on every instance."""
+
 _KEY_OWNERS = {"control": ("etcd", "etcd-server"), "database": ("postgres", "postgresql-common")}
 """Who reads the host's key, by the host's role, and the package that brings this user."""
 
@@ -29,7 +32,7 @@ def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateS
         etcd = etcd_variables.variables(estate, hosts, host, secrets)
         return shared | etcd | dns_variables.failover_dns(estate, hosts, host, secrets)
     if host.role == "database":
-        return shared | postgres_variables.variables(estate, hosts, host, secrets)
+        return shared | postgres_variables.variables(estate, hosts, host, secrets) | _volumes(estate, host)
     return shared | dns_variables.resolver(estate, hosts, host) | dns_variables.application(estate, secrets)
 
 
@@ -51,9 +54,18 @@ def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecr
         # Containers share the kernel and the clock of the machine they run on.
         "base_owns_kernel": own_kernel,
         "base_owns_clock": own_kernel,
+        # AWS has a clock in every network, reached without a way out.
+        **({"base_clock_servers": [AWS_CLOCK]} if estate.site(host.site).aws else {}),
         # Without a machine of its own account the role's default holds.
         **({"base_admin": host.machine.user} if host.machine else {}),
     }
+
+
+def _volumes(estate: Estate, host: Host) -> Variables:
+    """Sizes of volumes that the host mounts itself. Which devices they are, the inventory alone knows."""
+    if estate.site(host.site).aws is None:
+        return {}
+    return {"volumes_sizes_mib": {volume.name: volume.size_mib for volume in host.volumes}}
 
 
 def _pki(estate: Estate, host: Host, secrets: EstateSecrets) -> Variables:

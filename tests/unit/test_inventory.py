@@ -130,3 +130,25 @@ def test_ssh_reads_the_configuration_as_it_is_meant(
 def test_names_of_stacks_are_read_as_they_are_written() -> None:
     for name in (*site_stacks(ESTATE), interconnect_stack(ESTATE), StackName("lab", "east-coast-2")):
         assert parse(str(name)) == name
+
+
+def test_a_volume_with_a_device_is_the_hosts_to_mount(outputs: dict[str, dict[str, Any]]) -> None:
+    device = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123"
+    east = outputs["lab-east"]["inventory"]["hosts"]
+    (host,) = (each for each in east if each["name"] == "east-na1")
+    host["volumes"][0]["device"] = device
+    found = inventory.from_outputs(ESTATE, outputs)
+    known = secrets.generate(ESTATE)
+    variables = inventory.ansible_document(ESTATE, found, known)["_meta"]["hostvars"]
+    assert variables["east-na1"]["volumes_attached"] == [
+        {"name": "data", "mount": "/srv/postgres/data", "device": device}
+    ]
+    assert "volumes_attached" not in variables["east-na2"]
+
+
+@pytest.mark.parametrize("device", ["", "sdf", "/dev/x y", "/dev/x;reboot"])
+def test_a_device_that_is_none_is_refused(outputs: dict[str, dict[str, Any]], device: str) -> None:
+    host = next(each for each in outputs["lab-east"]["inventory"]["hosts"] if each["volumes"])
+    host["volumes"][0]["device"] = device
+    with pytest.raises(MirrorforceError, match="volumes"):
+        inventory.from_outputs(ESTATE, outputs)

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ROLES = {
     "control": ("base", "pki", "etcd", "failover_dns"),
-    "database": ("base", "pki", "postgres"),
+    "database": ("base", "pki", "volumes", "postgres"),
     "application": ("base", "pki", "resolver", "application"),
 }
 
 
-@pytest.fixture(scope="module")
-def estate() -> Estate:
-    return estate_file.load(ROOT / "stacks" / "lab.yaml")
+@pytest.fixture(scope="module", params=["lab", "aws"])
+def estate(request: pytest.FixtureRequest) -> Estate:
+    return estate_file.load(ROOT / "stacks" / f"{request.param}.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,9 @@ def test_a_certificate_bears_every_name_that_clients_verify(
     for host in placement.hosts(estate):
         certificates: Any = variables[host.name]["pki_certificates"]
         names = certificates[0]["names"]
-        assert f"{host.name}.lab.test" in names
+        assert f"{host.name}.{estate.domain}" in names
         if host.cell:
-            assert {f"{host.cell}.lab.test", f"{host.cell}-ro.lab.test"} <= set(names)
+            assert {f"{host.cell}.{estate.domain}", f"{host.cell}-ro.{estate.domain}"} <= set(names)
         assert str(host.address) in certificates[0]["addresses"]
 
 
@@ -126,5 +126,19 @@ def texts(value: object) -> set[str]:
     return {value} if isinstance(value, str) else set()
 
 
-def test_the_lab_leaves_the_kernel_and_the_clock_alone(variables: dict[str, Variables]) -> None:
-    assert not any(host["base_owns_kernel"] or host["base_owns_clock"] for host in variables.values())
+def test_the_lab_leaves_the_kernel_and_the_clock_alone_and_aws_does_not(
+    estate: Estate, variables: dict[str, Variables]
+) -> None:
+    owned = estate.name != "lab"
+    for host in variables.values():
+        assert host["base_owns_kernel"] == host["base_owns_clock"] == owned
+
+
+def test_hosts_on_aws_ask_its_own_clock_and_know_how_large_their_volumes_are_to_be(
+    estate: Estate, variables: dict[str, Variables]
+) -> None:
+    on_aws = estate.name == "aws"
+    for host in placement.hosts(estate):
+        assert ("base_clock_servers" in variables[host.name]) == on_aws
+        sizes = variables[host.name].get("volumes_sizes_mib")
+        assert sizes == ({"data": 102400, "wal": 32768} if on_aws and host.role == "database" else None)
