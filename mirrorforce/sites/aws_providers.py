@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CreateResult, DiffResult, ResourceProvider, UpdateResult
 
+from mirrorforce.sites import engine_life
 from mirrorforce.sites.aws_console import wait_for_host_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pulumi.dynamic import ConfigureRequest
 
     Properties = dict[str, Any]
 
@@ -21,6 +24,10 @@ class HostKeyProvider(ResourceProvider):
     """The key is read once, after the first boot; another instance has another one."""
 
     serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:  # noqa: ARG002
+        """Before the first call: see to it that this process ends with the engine."""
+        engine_life.end_with_the_engine()
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Another instance is another key."""
