@@ -34,10 +34,13 @@ var version = "0.0.0"
 //go:embed types.json
 var typesFile []byte
 
-// types are Terraform's names and Pulumi's tokens for them.
+// types are Terraform's names and Pulumi's tokens for them; then arguments of resources: those whose name
+// in the SDK does not follow from Terraform's, and those of which Terraform keeps only a hash.
 type types struct {
 	Resources map[string]tokens.Type         `json:"resources"`
 	Functions map[string]tokens.ModuleMember `json:"functions"`
+	Renamed   map[string]map[string]string   `json:"renamed"`
+	Hashed    map[string][]string            `json:"hashed"`
 }
 
 func main() {
@@ -66,7 +69,7 @@ func providerInfo(ctx context.Context) (tfbridge.ProviderInfo, error) {
 		return tfbridge.ProviderInfo{}, err
 	}
 	info := tfbridge.ProviderInfo{
-		P:            proto.New(ctx, server),
+		P:            proto.New(ctx, newHashedServer(ctx, server, served.Hashed)),
 		Name:         "aws",
 		Version:      version,
 		Config:       config(),
@@ -75,7 +78,7 @@ func providerInfo(ctx context.Context) (tfbridge.ProviderInfo, error) {
 		MetadataInfo: &tfbridge.MetadataInfo{Data: tfbridge.ProviderMetadata(nil)},
 	}
 	for name, token := range served.Resources {
-		info.Resources[name] = &tfbridge.ResourceInfo{Tok: token}
+		info.Resources[name] = &tfbridge.ResourceInfo{Tok: token, Fields: fields(served.Renamed[name])}
 	}
 	for name, token := range served.Functions {
 		info.DataSources[name] = &tfbridge.DataSourceInfo{Tok: token}
@@ -88,6 +91,18 @@ func providerInfo(ctx context.Context) (tfbridge.ProviderInfo, error) {
 	info.P.DataSourcesMap().Range(ignore)
 	info.SetAutonaming(longestName, "-")
 	return info, nil
+}
+
+// fields describes renamed arguments. What the SDK calls a name has a random one where it is not given.
+func fields(renamed map[string]string) map[string]*tfbridge.SchemaInfo {
+	described := map[string]*tfbridge.SchemaInfo{}
+	for argument, name := range renamed {
+		described[argument] = &tfbridge.SchemaInfo{Name: name}
+		if name == "name" {
+			described[argument] = tfbridge.AutoName(name, longestName, "-")
+		}
+	}
+	return described
 }
 
 // config names the provider's settings that are lists for Terraform and one object for the SDK.
