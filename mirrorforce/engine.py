@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import secrets
+from mirrorforce import secrets, stack_configs
 from mirrorforce.engine_cli import (
     EXIT_CHANGES,
     EXIT_NO_SUCH_STACK,
@@ -27,11 +27,10 @@ from mirrorforce.engine_cli import (
 from mirrorforce.engine_events import Account
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.stack_names import INTERCONNECT, StackName, interconnect_stack, site_stacks
-from mirrorforce.workspace import PROJECT, ROOT
+from mirrorforce.workspace import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
     from typing import TypeVar
 
     from mirrorforce.engine_events import Step
@@ -47,6 +46,7 @@ __all__ = [
     "destroy",
     "environment",
     "forget",
+    "is_prepared",
     "outputs",
     "prepare",
     "preview",
@@ -91,10 +91,14 @@ def stacks_of(estate: Estate) -> tuple[StackName, ...]:
 def prepare(ws: Workspace, estate: Estate) -> EstateSecrets:
     """Have what every stack needs before the first `up`: passphrase, stacks, the estate's secrets.
 
-    Can be called at any time; what is there stays. MirrorforceError where state exists without its
-    passphrase, or an estate that is up has lost its secrets.
+    Can be called at any time; what is there stays. A shared state needs no passphrase: its key is asked.
+    MirrorforceError where state exists without its passphrase, or an estate that is up has lost its secrets.
     """
-    _have_passphrase(ws, estate)
+    stack_configs.require_provider(ws, estate)
+    if ws.shared:
+        ws.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        _have_passphrase(ws, estate)
     existing = _existing(ws)
     missing = [str(name) for name in stacks_of(estate) if str(name) not in existing]
     side_by_side([partial(_create, ws, name) for name in missing])
@@ -184,9 +188,20 @@ def write_secrets(ws: Workspace, values: EstateSecrets) -> None:
         raise failure(ws, f"writing the secrets of {stack}", answer)
 
 
-def forget(estate: Estate) -> None:
-    """Drop the stacks' configs, which only their passphrase reads. The state goes with `Workspace.state`."""
-    for file in _stack_configs(estate):
+def is_prepared(ws: Workspace) -> bool:
+    """Whether there are stacks that could hold something."""
+    return bool(_existing(ws)) if ws.shared else ws.passphrase_file.exists()
+
+
+def forget(ws: Workspace, estate: Estate) -> None:
+    """Drop the stacks' configs, which only their passphrase reads. The state goes with `Workspace.state`.
+
+    Of a shared state the stacks are dropped, which are empty now; the bucket keeps their versions.
+    """
+    if ws.shared:
+        known = _existing(ws)
+        side_by_side([partial(_remove, ws, str(name)) for name in stacks_of(estate) if str(name) in known])
+    for file in stack_configs.files(estate):
         file.unlink(missing_ok=True)
 
 
@@ -271,9 +286,16 @@ def _existing(ws: Workspace) -> Mapping[str, Any]:
 
 
 def _create(ws: Workspace, stack: str) -> None:
-    answer = call(ws, ["stack", "init", "--no-select", stack])
+    provider = ["--secrets-provider", ws.shared.secrets_provider] if ws.shared else []
+    answer = call(ws, ["stack", "init", "--no-select", *provider, stack])
     if answer.status != 0 and "already exists" not in answer.stderr:
         raise failure(ws, f"making stack {stack}", answer)
+
+
+def _remove(ws: Workspace, stack: str) -> None:
+    answer = call(ws, ["stack", "rm", "--yes", "--stack", stack])
+    if answer.status not in {0, EXIT_NO_SUCH_STACK}:
+        raise failure(ws, f"removing stack {stack}", answer)
 
 
 def _have_passphrase(ws: Workspace, estate: Estate) -> None:
@@ -282,7 +304,7 @@ def _have_passphrase(ws: Workspace, estate: Estate) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if ws.passphrase_file.exists():
         return
-    encrypted = [*_stack_configs(estate), *(ws.backend / ".pulumi" / "stacks").rglob("*.json")]
+    encrypted = [*stack_configs.files(estate), *(ws.backend / ".pulumi" / "stacks").rglob("*.json")]
     if encrypted:
         raise MirrorforceError(
             f"the passphrase of environment {ws.env} is missing ({ws.passphrase_file}), but what it "
@@ -294,9 +316,3 @@ def _have_passphrase(ws: Workspace, estate: Estate) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(random_source.token_urlsafe(PASSPHRASE_BYTES) + "\n")
     staging.rename(ws.passphrase_file)
-
-
-def _stack_configs(estate: Estate) -> list[Path]:
-    """The stack configs of the estate that are there."""
-    files = [ROOT / "stacks" / f"Pulumi.{name}.yaml" for name in stacks_of(estate)]
-    return [file for file in files if file.exists()]

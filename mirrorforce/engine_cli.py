@@ -56,7 +56,7 @@ def environment(ws: Workspace) -> dict[str, str]:
     variables = {
         "MIRRORFORCE_ENV": ws.env,
         "PATH": os.pathsep.join([*binaries, *rest]),
-        "PULUMI_BACKEND_URL": f"file://{ws.backend}",
+        "PULUMI_BACKEND_URL": ws.backend_url,
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(ws.passphrase_file),
         "PULUMI_HOME": str(ws.state / "pulumi-home"),
         "PULUMI_PYTHON_CMD": sys.executable,

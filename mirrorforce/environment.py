@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def declared(env: str, *, root: bool = True) -> tuple[Workspace, Estate]:
     """The environment's files and estate; for a lab the rest of the command runs as root."""
-    workspace = Workspace(env)
-    estate = estate_file.load(workspace.estate_file)
+    estate = estate_file.load(Workspace(env).estate_file)
+    workspace = Workspace(env, estate.state)
     if root and any(site.platform == "lab" for site in estate.sites):
         superuser.become_root()
     return workspace, estate

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
     from mirrorforce.aws import AwsEstate, AwsSite
+    from mirrorforce.workspace import SharedState
 
 Platform = Literal["lab", "aws", "static"]
 Role = Literal["control", "database", "application"]
@@ -141,7 +142,8 @@ class AcceptedRisk:
 class Estate:
     """Everything under one estate file.
 
-    `aws` is what its sites on AWS share, None where it has none.
+    `aws` is what its sites on AWS share, None where it has none. `state` is where its state is shared, None
+    where it lies on the machine that deploys.
     `timing_overrides` holds single Patroni timings (seconds, by Patroni's names) that replace the preset's.
     """
 
@@ -155,6 +157,7 @@ class Estate:
     tenants: tuple[Tenant, ...]
     accepted_risks: tuple[AcceptedRisk, ...]
     aws: AwsEstate | None = None
+    state: SharedState | None = None
 
     def site(self, name: str) -> Site:
         """The site of that name; KeyError where there is none."""

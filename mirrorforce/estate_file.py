@@ -17,6 +17,7 @@ from mirrorforce.errors import BadInputError
 from mirrorforce.estate import AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
 from mirrorforce.estate_reading import Reading, is_sound, mapping
 from mirrorforce.faults import Fault, FileFaultsError, nearest, without_echoes
+from mirrorforce.workspace import SharedState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -126,7 +127,12 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
             for _, entry in entries("accepted_risks")
         ),
         aws=estate_aws.estate(single("aws", None)),
+        state=_state(single("state", None)),
     )
+
+
+def _state(section: Mapping[str, Any] | None) -> SharedState | None:
+    return SharedState(section["backend"], section["secrets_provider"]) if section else None
 
 
 def _site(name: str, entry: Mapping[str, Any], document: Mapping[str, Any]) -> Site:

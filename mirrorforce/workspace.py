@@ -31,10 +31,19 @@ def cache() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedState:
+    """Where the state of an environment is shared: URLs of Pulumi's backend and of its secrets provider."""
+
+    backend: str
+    secrets_provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
-    """The files of one environment."""
+    """The files of one environment. `shared` is where its state is, if that is not among them."""
 
     env: str
+    shared: SharedState | None = None
 
     @property
     def estate_file(self) -> Path:
@@ -50,6 +59,11 @@ class Workspace:
     def backend(self) -> Path:
         """Pulumi's file backend."""
         return self.state / "pulumi"
+
+    @property
+    def backend_url(self) -> str:
+        """The backend as Pulumi names it."""
+        return self.shared.backend if self.shared else f"file://{self.backend}"
 
     @property
     def passphrase_file(self) -> Path:

@@ -33,8 +33,8 @@ def down(ws: Workspace, estate: Estate, phases: Phases) -> None:
     """
     with only_one(ws, f"down {ws.env}"):
         inventory.close_access(ws)
-        if ws.passphrase_file.exists():
-            aws_account.require(estate)
+        aws_account.require(estate)
+        if engine.is_prepared(ws):
             with phases.phase("stacks") as waits_for:
                 _destroy(ws, estate, phases, waits_for)
         if _is_lab(estate):
@@ -42,7 +42,7 @@ def down(ws: Workspace, estate: Estate, phases: Phases) -> None:
 
             with phases.phase("sweep"):
                 lab.sweep(estate.name)
-        engine.forget(estate)
+        engine.forget(ws, estate)
         shutil.rmtree(ws.state, ignore_errors=True)
         ws.lock.unlink(missing_ok=True)
 
