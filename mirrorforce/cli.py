@@ -423,8 +423,10 @@ def whole() -> typer.Typer:
     from mirrorforce.drills.commands import app as drill
     from mirrorforce.lab.commands import app as lab
     from mirrorforce.operations.adopt_command import adopt
+    from mirrorforce.operations.bootstrap_command import app as bootstrap
 
     app.command(rich_help_panel="The estate")(adopt)
+    app.add_typer(bootstrap, name="bootstrap", rich_help_panel="The estate")
     app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")
     return app
