@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.drills import cast as casting
+from mirrorforce.drills.actions import cells
 from mirrorforce.drills.cast import Facts
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.onhost import etcd_leader_mover
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 HEALTHY_WITHIN = 30.0
 """Seconds; longer means that something is amiss that no drill may hide or make worse."""
 
+_TWO_SEGMENTS_MIB = 32
 _ORDER_SECONDS = 180.0
 _LED_WITHIN = 20.0
 _SYNCHRONOUS = ("quorum", "sync")
@@ -50,6 +52,18 @@ def bring_home(ctx: Context) -> dict[str, Any]:
     # Its leader goes where the primaries no longer are at the mover's next look, or now.
     release_etcd_leader(ctx)
     return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
+
+
+def outrun_timelines(ctx: Context, primary: str) -> None:
+    """Have the cell write two segments of WAL, so that drills in a row fill no standby's WAL volume.
+
+    Each promotion leaves a segment of its own behind, 16 MiB under a number that others have too; and what
+    members keep (wal_keep_size) counts numbers, not files. Where a cell writes next to nothing between two
+    of many failovers, its standbys keep them all: 38 repetitions filled a volume of 1 GiB.
+    """
+    result = cells.emit_wal(ctx, primary, _TWO_SEGMENTS_MIB)
+    if not result.ok:
+        raise MirrorforceError(f"{primary} writes no WAL: {result.reason}", f"mirrorforce ssh {primary}")
 
 
 def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None, report: Mapping[str, Any]) -> Facts:

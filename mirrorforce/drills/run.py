@@ -182,6 +182,7 @@ def _repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
     try:
         whole = preparation.bring_home(ctx)
         facts = preparation.place_etcd_leader(ctx, cell, drill.given.etcd_leader, whole)
+        preparation.outrun_timelines(ctx, facts.primary[cell])
         bound = binding.bind(drill, ctx.estate, cell, facts)
     except MirrorforceError as error:
         return Repetition(started, seconds(), error=str(error))

@@ -56,18 +56,22 @@ def switch_over(ctx: Context, act: Act) -> None:
 def write_wal(ctx: Context, act: Act) -> None:
     """Write `amount` MiB of WAL on the primary, as fast as streaming standbys take it, and a checkpoint."""
     mib = round(act.amount or 0)
-    chunks = -(-mib // _PIECES)
-    script = _WRITE_WAL.format(chunks=chunks, pieces=_PIECES, behind=_BEHIND)
     primary = _primary(ctx, _cell(ctx, act))
-    psql = [
-        "sudo", "-n", "runuser", "-u", "postgres", "--",
-        "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-",
-    ]  # fmt: skip
-    result = remote.run(ctx.ws, primary, psql, stdin=script, timeout=_WAL_SECONDS_AT_LEAST + mib)
+    result = emit_wal(ctx, primary, mib)
     if not result.ok and not _filled(ctx, primary):
         raise MirrorforceError(
             f"writing {mib} MiB of WAL failed on {primary}: {result.reason}", f"mirrorforce ssh {primary}"
         )
+
+
+def emit_wal(ctx: Context, primary: str, mib: int) -> remote.Result:
+    """Write so many MiB of WAL there, rounded up to 8, and a checkpoint; what psql gave."""
+    script = _WRITE_WAL.format(chunks=-(-mib // _PIECES), pieces=_PIECES, behind=_BEHIND)
+    psql = [
+        "sudo", "-n", "runuser", "-u", "postgres", "--",
+        "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-",
+    ]  # fmt: skip
+    return remote.run(ctx.ws, primary, psql, stdin=script, timeout=_WAL_SECONDS_AT_LEAST + mib)
 
 
 def _filled(ctx: Context, host: str) -> bool:
