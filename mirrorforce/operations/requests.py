@@ -37,7 +37,7 @@ def for_status(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
     if host.role == "control":
         return {"etcd": etcd(host), "dns": dns(estate, str(host.address))}
     if host.role == "database":
-        return {"patroni": patroni(host), "replication": {"timeout": 1.5}}
+        return {"patroni": patroni(host), "replication": {"timeout": 1.5}, "mounts": mounts(host)}
     return {"dns": dns(estate, RESOLVER_ADDRESS)}
 
 
@@ -49,6 +49,11 @@ def etcd(host: Host) -> dict[str, Any]:
 def patroni(host: Host) -> dict[str, Any]:
     """The host's own Patroni."""
     return {"url": f"https://{host.address}:{PATRONI_PORT}", **credentials()}
+
+
+def mounts(host: Host) -> dict[str, Any]:
+    """The host's volumes."""
+    return {"points": [volume.mount for volume in host.volumes]}
 
 
 def dns(estate: Estate, server: str) -> dict[str, Any]:

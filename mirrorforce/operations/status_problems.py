@@ -13,6 +13,9 @@ Document = dict[str, Any]
 _SYNCHRONOUS = ("quorum", "sync")
 _NOWHERE = {"site": "nowhere"}
 
+NEARLY_FULL = 0.05
+"""The share of a volume below which `status` warns of what is left. `verify` wants more room than that."""
+
 
 def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
     """Everything in the report that is not as declared, most serious first."""
@@ -23,6 +26,7 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
         *_sites(report["sites"]),
         *_etcd(estate, report, dead),
         *(problem for cell in report["cells"] for problem in _replication(cell, dead)),
+        *(problem for cell in report["cells"] for problem in _volumes(cell)),
         *(problem for cell in report["cells"] for problem in dns_problems(cell, dead)),
     ]
 
@@ -160,6 +164,14 @@ def _member(cell: str, member: Document) -> Iterator[str]:
         yield f"{cell}: {member['host']} does not say what it is: {why}"
     elif member["state"] != good[member["role"]]:
         yield f"{cell}: {member['host']} ({member['role']}) is {member['state']}, not {good[member['role']]}"
+
+
+def _volumes(cell: Document) -> Iterator[str]:
+    for member in cell["members"]:
+        for volume in member["volumes"]:
+            if volume["free_mib"] < NEARLY_FULL * volume["size_mib"]:
+                left = f"{volume['free_mib']} of {volume['size_mib']} MiB left"
+                yield f"{cell['name']}: {member['host']}'s {volume['mount']} is nearly full, {left}"
 
 
 def dns_problems(cell: Mapping[str, Any], dead: Collection[str]) -> Iterator[str]:

@@ -158,6 +158,11 @@ def _member(host: Host, probe: Probe) -> Document:
         "lag_bytes": None,
         "timeline": member.get("timeline") or (member.get("xlog") or {}).get("timeline"),
         "reason": probe.fault("patroni") if not member else None,
+        "volumes": [
+            {"mount": mount, "size_mib": found["size_mib"], "free_mib": found["free_mib"]}
+            for mount, found in (probe.section("mounts").get("mounts") or {}).items()
+            if found is not None
+        ],
     }
 
 

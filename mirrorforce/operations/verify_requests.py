@@ -61,7 +61,7 @@ def _of_role(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
             "patroni_config": requests.patroni(host),
             "postgres": {"timeout": _POSTGRES_TIMEOUT},
             "replication": {"timeout": _POSTGRES_TIMEOUT},
-            "mounts": {"points": [volume.mount for volume in host.volumes]},
+            "mounts": requests.mounts(host),
         }
     return {
         "dns": {**requests.dns(estate, ""), "servers": servers},
