@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirrorforce import engine_cli, environment, stack_configs
+from mirrorforce import engine_cli, environment, estate_file, stack_configs
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.workspace import SharedState, Workspace
 from tests.estate_files import faults, lab, load_document, put
@@ -64,7 +64,7 @@ def test_the_engine_works_on_the_shared_backend_and_else_on_a_folder() -> None:
 def test_every_verb_works_on_what_the_estate_file_says(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment.estate_file, "load", lambda _: estate)
+    monkeypatch.setattr(estate_file, "load", lambda _: estate)
     workspace, found = environment.declared("lab", root=False)
     assert (workspace.shared, found) == (SHARED, estate)
 
