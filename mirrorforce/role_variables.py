@@ -47,7 +47,8 @@ def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecr
                 "name": rule.name,
                 "protocol": rule.protocol,
                 "port": rule.port or 0,
-                "sources": [str(source) for source in rule.sources],
+                # One address is written as such, however it was declared: as nft shows it.
+                "sources": [str(source).removesuffix("/32") for source in rule.sources],
             }
             for rule in flows.rules_for(estate, hosts, host)
         ],

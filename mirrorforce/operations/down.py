@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 def asks_first(estate: Estate) -> bool:
     """Whether a person is asked before: what is not a lab may hold data that somebody misses."""
-    return not _is_lab(estate)
+    return any(site.platform != "lab" for site in estate.sites)
 
 
 def down(ws: Workspace, estate: Estate, phases: Phases) -> None:
-    """Delete hosts, networks, links, state and secrets.
+    """Delete hosts, networks, links, state and secrets. Machines that existed before are left as they are.
 
     A lab goes by what this machine shows, whatever Pulumi's state says or has lost. Elsewhere a stack that
     cannot be destroyed stops it, and its state stays. Protected resources go as well: whoever takes an
