@@ -47,25 +47,22 @@ def require_rolling(estate: Estate, hosts: Iterable[Host], outcomes: Iterable[Ou
     Each stop alone is planned work that the cell goes through; stacks come up side by side, so two are none.
     """
     declared = {host.name: host for host in hosts}
-    stopped = [
-        declared[step.name]
-        for outcome in outcomes
-        for step in outcome.changed
-        if _stops(step) and step.name in declared
-    ]
-    for what, together in _side_by_side(stopped).items():
+    steps = [step for outcome in outcomes for step in (*outcome.changed, *outcome.losses)]
+    stopped = dict.fromkeys(step.name for step in steps if _stops(step) and step.name in declared)
+    for what, together in _side_by_side(declared[name] for name in stopped).items():
         if len(together) > 1:
             names = ", ".join(host.name for host in together)
-            sites = list(dict.fromkeys(host.site for host in together))
             raise MirrorforceError(
                 f"this plan stops {len(together)} {what} at the same time ({names}); nothing was changed",
-                f"change instance types site by site: sites.{sites[0]}.aws.instance_types in "
-                f"stacks/{estate.name}.yaml, mirrorforce up {estate.name}, then the next site",
+                f"one after the other: renew images host by host, change instance types site by site "
+                f"(sites.{together[0].site}.aws.instance_types, mirrorforce up {estate.name}, the next site)",
             )
 
 
 def _stops(step: Step) -> bool:
-    return step.kind == "Instance" and step.operation == "update" and not STOPS.isdisjoint(step.diffs)
+    if step.kind != "Instance":
+        return False
+    return step.operation == "replace" or (step.operation == "update" and not STOPS.isdisjoint(step.diffs))
 
 
 def _side_by_side(hosts: Iterable[Host]) -> dict[str, list[Host]]:

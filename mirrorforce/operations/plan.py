@@ -58,6 +58,10 @@ def look_first(ws: Workspace, estate: Estate, public_key: str, consent: Consent,
         agreed = {*consent.accepted_losses, *consent.renewed_images}
         for stack, urns in losses.confirmed(ws.env, outcomes, agreed).items():
             engine.unprotect(ws, stack, urns)
+    lost = {loss.name for outcome in outcomes for loss in outcome.losses}
+    for name in consent.accepted_losses:
+        if name not in lost:
+            phases.say(f"{name}: nothing of it is lost by this plan")
 
 
 def require_renewable(estate: Estate, consent: Consent) -> None:

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
-from mirrorforce import estate_file, placement
+from mirrorforce import engine, estate_file, placement
 from mirrorforce.engine import Outcome
 from mirrorforce.engine_events import Account, Step
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import losses, plan
-from mirrorforce.workspace import ROOT
+from mirrorforce.progress import Phases
+from mirrorforce.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mirrorforce.estate import Estate
 
 ESTATE = estate_file.load(ROOT / "stacks" / "aws.yaml")
 HOSTS = placement.hosts(ESTATE)
@@ -132,6 +137,13 @@ def test_members_of_a_cell_in_two_sites_are_not_stopped_at_the_same_time() -> No
     assert "sites.east.aws.instance_types" in caught.value.next_step
 
 
+def test_members_of_a_cell_are_not_replaced_at_the_same_time_though_each_is_confirmed() -> None:
+    both = [outcome(("Instance", "east-na1")), outcome(("Instance", "west-na1"), stack="aws-west")]
+    with pytest.raises(MirrorforceError, match="2 members of the cell na1"):
+        losses.require_rolling(ESTATE, HOSTS, both)
+    losses.require_rolling(ESTATE, HOSTS, both[:1])
+
+
 def test_two_voters_are_not_stopped_at_the_same_time() -> None:
     with pytest.raises(MirrorforceError, match="2 voters of etcd"):
         losses.require_rolling(ESTATE, HOSTS, [stopped("west-control"), stopped("legacy-control")])
@@ -162,3 +174,60 @@ def test_the_program_is_told_whom_to_renew_and_of_nothing_else() -> None:
     assert plan.Consent(("x",), ("east-na1", "dev-app")).variables == {
         "MIRRORFORCE_RENEW_IMAGES": "east-na1,dev-app"
     }
+
+
+class Engine:
+    """The engine as a look at the plan uses it."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = {each.stack: each for each in outcomes}
+        self.asked: list[tuple[str, Mapping[str, str]]] = []
+        self.unprotected: list[tuple[str, list[str]]] = []
+
+    def preview(
+        self, _ws: Workspace, stack: str, *, public_key: str, variables: Mapping[str, str]
+    ) -> Outcome:
+        assert public_key == "key"
+        self.asked.append((stack, variables))
+        return self.outcomes.get(stack, Outcome(stack, (), 1.0))
+
+    def unprotect(self, _ws: Workspace, stack: str, urns: Sequence[str]) -> None:
+        self.unprotected.append((stack, list(urns)))
+
+
+def look(
+    monkeypatch: pytest.MonkeyPatch, fake: Engine, consent: plan.Consent, estate: Estate = ESTATE
+) -> str:
+    said = io.StringIO()
+    monkeypatch.setattr(engine, "preview", fake.preview)
+    monkeypatch.setattr(engine, "unprotect", fake.unprotect)
+    plan.look_first(Workspace(estate.name), estate, "key", consent, Phases(Console(file=said, width=200)))
+    return said.getvalue()
+
+
+def test_a_plan_is_looked_at_in_every_sites_stack_before_anything_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = Engine(outcome(("Volume", "east-na1-data"), ("Volume", "east-na1-wal")))
+    with pytest.raises(MirrorforceError, match="east-na1-wal"):
+        look(monkeypatch, fake, plan.Consent(("east-na1-data",)))
+    assert sorted(stack for stack, _ in fake.asked) == ["aws-dev", "aws-east", "aws-legacy", "aws-west"]
+    assert not fake.unprotected
+    said = look(monkeypatch, fake, plan.Consent(("east-na1-data", "east-na1-wal", "west-na1-wal")))
+    assert fake.unprotected == [("aws-east", [urn("east-na1-data"), urn("east-na1-wal")])]
+    assert "west-na1-wal: nothing of it is lost" in said
+
+
+def test_whoever_names_a_host_to_be_renewed_has_confirmed_that_it_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = Engine(outcome(("Instance", "east-na1")))
+    look(monkeypatch, fake, plan.Consent(renewed_images=("east-na1",)))
+    assert fake.unprotected == [("aws-east", [urn("east-na1")])]
+    assert all(variables == {"MIRRORFORCE_RENEW_IMAGES": "east-na1"} for _, variables in fake.asked)
+
+
+def test_a_lab_needs_no_look_at_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Engine()
+    look(monkeypatch, fake, plan.NOTHING, LAB)
+    assert not fake.asked
