@@ -39,14 +39,15 @@ def adopt(env: Env = "lab") -> None:
 def _table(found: tuple[Found, ...]) -> Table:
     table = Table("Host", "Address", "System", "Kernel", "Volumes")
     for each in found:
-        facts = each.facts
-        volumes = ", ".join(
-            f"{point} {mounted.size_mib} MiB {mounted.kind}"
-            for point, mounted in facts.mounts.items()
-            if mounted is not None
+        mounts = each.facts.mounts
+        volumes = (
+            f"{volume.name} {mounted.size_mib} MiB"
+            for volume in each.host.volumes
+            if (mounted := mounts.get(volume.mount))
         )
-        kernel = "its own" if facts.container == "none" else facts.container
-        table.add_row(each.host.name, str(each.host.address), facts.system, kernel, volumes)
+        kernel = "its own" if each.facts.container == "none" else each.facts.container
+        cells = (each.host.name, str(each.host.address), each.facts.system, kernel, "\n".join(volumes))
+        table.add_row(*map(escape, cells))
     return table
 
 
