@@ -75,7 +75,7 @@ proctype Coordinator(byte c) {
        TELL("coordinator %d: releases\n", c + 1);
        assert(leader <= OLD);
 #if HANDOVER
-       wanted = (AHEAD(0, counted[c]) -> 1 : (AHEAD(1, counted[c]) -> 2 : 3));
+       wanted = (IN(0, counted[c]) && (!IN(1, counted[c]) || position[0] >= position[1]) -> 1 : 2);
 #endif
        VACANT_BY(1);
 #ifndef NO_RULE_5_REWRITE

@@ -11,7 +11,7 @@
  *   -DPATRONI_ALONE no agents
  *   -DPAUSE -DSWITCHOVER -DHANDOVER=1|2 -DREVOKE=1…4 -DFREEZE -DHOLE_A=1|2 -DHOLE_B  where they are said
  *   -DNO_RULE_…     a rule broken on purpose (rules.pml)
- *   -DBLAME_RELEASE only rows lost by a release count, not those that Patroni loses by itself
+ *   -DBLAME_RELEASE only what follows a release (state.pml)
  *   -DCALM=1|2|3    no stuck end
  */
 #ifndef STANDBYS

@@ -38,16 +38,20 @@
  * alone; NO_RULE_5_ORDER puts /sync before it deletes leader, so that the view between the two is torn. */
 
 /* RULE_6: the lease is never revoked; it runs out. As first written the rule said: revoke after the transaction,
- * never before. REVOKE=1: after it, at once; 2: at once, and no promise is withdrawn before it is known to have
+ * never before. REVOKE=1: after it, at once; 2: at once, and no fence is lifted before it is known to have
  * happened; 3: once another member runs as primary; 4: before it. */
+
+#if REVOKE == 2
+#define REVOKED (revoking == 0)
+#else
+#define REVOKED (1)
+#endif
 
 /* RULE_7: withdraw by one transaction, "if leader is still the old primary's, delete my promise"; then unblock. */
 #ifdef NO_RULE_7_COMPARE
 #define MAY_WITHDRAW (1)
-#elif REVOKE == 2
-#define MAY_WITHDRAW (leader == OLD && revoking == 0)
 #else
-#define MAY_WITHDRAW (leader == OLD)
+#define MAY_WITHDRAW (leader == OLD && REVOKED)
 #endif
 
 /* RULE_8: with another leader, lift only when this member follows it; without one, never. */
@@ -56,7 +60,7 @@
 #elif defined(NO_RULE_8_VACANT)
 #define MAY_LIFT(s) (leader > OLD && IN(s, follows) || VACANT)
 #else
-#define MAY_LIFT(s) (leader > OLD && IN(s, follows))
+#define MAY_LIFT(s) (leader > OLD && IN(s, follows) && REVOKED)
 #endif
 
 /* With HANDOVER=2 a key in /failover hangs on the promise's lease, and is gone by then too. */

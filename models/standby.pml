@@ -50,6 +50,9 @@ inline new_term(s) {
   race_over(s);
   linked = 0; blocked = 0; cleared = 0; promised = FORMER_PROMISES;
   leader = OLD; lease = 1; up = 1; thinks_leader = 1;
+#if REVOKE
+  revoking = 0;
+#endif
   leader_changed(); sync_changed(); read_sync();
   forget_round(0);
 #if COORDINATORS == 2
@@ -116,7 +119,7 @@ proctype Standby(byte s) {
   :: d_step { race[s] == WON && VACANT ->
        TELL("s%d: takes the leader key\n", s + 1);
        leader = STANDBY(s); leader_changed(); race[s] = HOLDS; RACE_ENDS(s); KEY_TAKEN; SWITCHOVER_OVER }
-  :: d_step { race[s] == HOLDS && leader == STANDBY(s) ->
+  :: d_step { race[s] == HOLDS && leader == STANDBY(s) && FOLLOWED_UP ->
        TELL("s%d: promotes, with %d rows of %d acknowledged\n", s + 1, position[s], acked);
        race[s] = LEADS; fork = position[s]; promoted = 1;
        linked = WITHOUT(s, linked); follows = WITH(s, follows); CUT(s);
