@@ -98,6 +98,7 @@ class AwsEstate:
 
     owner, cost_centre: tags on everything.
     account: the only account that anything is made in; '' for whichever the credentials are of.
+    permissions_boundary: the policy, by its path and name, that bounds every role; '' for none.
     forwarders: whether each region has an outbound endpoint of Route 53 Resolver, which sends questions
         for the estate's domain to its failover DNS.
     delegate_from: the public zone on Route 53 that delegates the estate's domain; '' for none.
@@ -107,6 +108,7 @@ class AwsEstate:
     owner: str
     cost_centre: str
     account: str
+    permissions_boundary: str
     image: Image
     interconnect: Interconnect
     forwarders: bool

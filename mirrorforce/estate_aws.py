@@ -40,6 +40,7 @@ def estate(section: Mapping[str, Any] | None) -> AwsEstate | None:
         owner=section["owner"],
         cost_centre=section["cost_centre"],
         account=section.get("account", ""),
+        permissions_boundary=section.get("permissions_boundary", ""),
         image=Image(section["image"]["owner"], section["image"]["name"]),
         interconnect=section["interconnect"],
         forwarders=section["forwarders"],

@@ -15,7 +15,7 @@ from mirrorforce.sites.aws_hosts import Ground, build_hosts
 from mirrorforce.sites.aws_image import images, require_offered
 from mirrorforce.sites.aws_keys import build_key
 from mirrorforce.sites.aws_network import build_network, log_group_name
-from mirrorforce.sites.aws_scope import Scope, provider
+from mirrorforce.sites.aws_scope import Scope, provider, who_asks
 from mirrorforce.sites.built import Built
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ def build_site(props: SiteProps, parent: pulumi.Resource) -> Built:
     scope = Scope(estate, shared, site.name, on_aws.region, parent, provider(shared, on_aws.region, parent))
     hosts = hosts_of_site(estate, site)
     require_offered(scope, on_aws, hosts)
-    key = build_key(scope, log_group_name(scope))
-    network = build_network(scope, site, on_aws, key)
+    caller = who_asks(scope)
+    key = build_key(scope, caller, log_group_name(scope))
+    network = build_network(scope, site, on_aws, key, caller)
     ground = Ground(
         on_aws,
         network,
         key,
+        caller.boundary(shared),
         build_groups(scope, site, on_aws, network),
         images(scope, on_aws, hosts),
         build_access(scope, site, on_aws, network),

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from mirrorforce.aws import Architecture, AwsSite
     from mirrorforce.estate import Host, Role, Volume
-    from mirrorforce.sites.aws_keys import SiteKey
     from mirrorforce.sites.aws_network import SiteNetwork
     from mirrorforce.sites.aws_scope import Scope
 
@@ -55,12 +54,14 @@ class Ground:
     """What the hosts of a site stand on.
 
     renewed: hosts that are to be made anew of today's image.
+    boundary: the policy that bounds their roles, if there is one.
     topics: where their alarms go.
     """
 
     on_aws: AwsSite
     network: SiteNetwork
-    key: SiteKey
+    key: aws.kms.Key
+    boundary: str | None
     groups: Mapping[str, aws.ec2.SecurityGroup]
     images: Mapping[Architecture, str]
     endpoint: pulumi.Output[str | None]
@@ -73,7 +74,9 @@ def build_hosts(
     scope: Scope, ground: Ground, hosts: Sequence[Host]
 ) -> pulumi.Output[list[dict[str, object]]]:
     """Make the hosts; as the inventory lists them."""
-    profiles = {role: _profile(scope, role) for role in dict.fromkeys(host.role for host in hosts)}
+    profiles = {
+        role: _profile(scope, role, ground.boundary) for role in dict.fromkeys(host.role for host in hosts)
+    }
     cells = dict.fromkeys(host.cell for host in hosts if host.cell)
     spread = {cell: _apart(scope, cell) for cell in cells if ground.on_aws.spread}
     return pulumi.Output.all(
@@ -84,7 +87,7 @@ def build_hosts(
     )
 
 
-def _profile(scope: Scope, role: Role) -> aws.iam.InstanceProfile:
+def _profile(scope: Scope, role: Role, boundary: str | None) -> aws.iam.InstanceProfile:
     """The identity of a role's hosts. It may do nothing: no role of this estate asks AWS for anything.
 
     It is there all the same, so that a right that is needed one day is given to one role in one site.
@@ -94,6 +97,7 @@ def _profile(scope: Scope, role: Role) -> aws.iam.InstanceProfile:
         scope.name(part),
         description=f"{role} hosts of the site {scope.site}",
         assume_role_policy=json.dumps(_TRUST),
+        permissions_boundary=boundary,
         tags=scope.tags(scope.name(part), role=role),
         opts=scope.options(),
     )
@@ -149,7 +153,7 @@ def _build_host(
             "volume_type": "gp3",
             "volume_size": ROOT_VOLUME_GIB,
             "encrypted": True,
-            "kms_key_id": ground.key.key.arn,
+            "kms_key_id": ground.key.arn,
             "delete_on_termination": True,
             "tags": scope.host_tags(host, f"{host.name}-root"),
         },
@@ -194,7 +198,7 @@ def _build_volume(
         iops=volume.iops,
         throughput=volume.throughput_mib,
         encrypted=True,
-        kms_key_id=ground.key.key.arn,
+        kms_key_id=ground.key.arn,
         final_snapshot=ground.on_aws.final_snapshots,
         tags=scope.host_tags(host, name),
         opts=scope.options(protect=True),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi_aws as aws
@@ -11,24 +10,15 @@ import pulumi_aws as aws
 from mirrorforce.workspace import PROJECT
 
 if TYPE_CHECKING:
-    from mirrorforce.sites.aws_scope import Scope
+    from mirrorforce.sites.aws_scope import Caller, Scope
 
 _DAYS_TO_REGRET = 30
 """Days that AWS keeps a key that was deleted: the longest there is. Without it nothing can be read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteKey:
-    """The site's key, and the account that it is in."""
-
-    key: aws.kms.Key
-    account: str
-
-
-def build_key(scope: Scope, log_group: str) -> SiteKey:
+def build_key(scope: Scope, caller: Caller, log_group: str) -> aws.kms.Key:
     """Make the key. It is protected: what it encrypts is lost with it."""
-    caller = aws.get_caller_identity(opts=scope.asking())
-    policy = key_policy(caller.arn.split(":")[1], caller.account_id, scope.region, log_group)
+    policy = key_policy(caller.partition, caller.account, scope.region, log_group)
     key = aws.kms.Key(
         scope.name("key"),
         description=f"Volumes and logs of the site {scope.site} of the estate {scope.estate.name}",
@@ -44,7 +34,7 @@ def build_key(scope: Scope, log_group: str) -> SiteKey:
         target_key_id=key.key_id,
         opts=scope.options(),
     )
-    return SiteKey(key, caller.account_id)
+    return key
 
 
 def key_policy(partition: str, account: str, region: str, log_group: str) -> dict[str, object]:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from mirrorforce.aws import AwsSite
     from mirrorforce.estate import Site
-    from mirrorforce.sites.aws_keys import SiteKey
-    from mirrorforce.sites.aws_scope import Scope
+    from mirrorforce.sites.aws_scope import Caller, Scope
 
 ANYWHERE = "0.0.0.0/0"
 GATEWAY_SERVICES = ("s3", "dynamodb")
@@ -53,7 +52,7 @@ class SiteNetwork:
         )
 
 
-def build_network(scope: Scope, site: Site, on_aws: AwsSite, key: SiteKey) -> SiteNetwork:
+def build_network(scope: Scope, site: Site, on_aws: AwsSite, key: aws.kms.Key, caller: Caller) -> SiteNetwork:
     """Make it. Hosts have no public address and no way in from the internet; out, only through NAT."""
     vpc = aws.ec2.Vpc(
         scope.name("network"),
@@ -81,7 +80,7 @@ def build_network(scope: Scope, site: Site, on_aws: AwsSite, key: SiteKey) -> Si
     tables = _ways_out(scope, site, on_aws, vpc, subnets)
     gateways = {service: _gateway(scope, vpc, service, tables) for service in GATEWAY_SERVICES}
     if on_aws.flow_log_days:
-        _flow_log(scope, vpc, on_aws.flow_log_days, key)
+        _flow_log(scope, vpc, on_aws.flow_log_days, key, caller)
     return SiteNetwork(vpc, subnets, tables, gateways)
 
 
@@ -191,19 +190,20 @@ def _gateway(
     return endpoint.prefix_list_id
 
 
-def _flow_log(scope: Scope, vpc: aws.ec2.Vpc, days: int, key: SiteKey) -> None:
+def _flow_log(scope: Scope, vpc: aws.ec2.Vpc, days: int, key: aws.kms.Key, caller: Caller) -> None:
     group = aws.cloudwatch.LogGroup(
         scope.name("flow-logs"),
         name=log_group_name(scope),
         retention_in_days=days,
-        kms_key_id=key.key.arn,
+        kms_key_id=key.arn,
         tags=scope.tags(scope.name("flow-logs")),
         opts=scope.options(),
     )
     role = aws.iam.Role(
         scope.name("flow-logs-writer"),
         description="Writes the flow logs of one network",
-        assume_role_policy=json.dumps(_trust_of_flow_logs(key.account)),
+        assume_role_policy=json.dumps(_trust_of_flow_logs(caller.account)),
+        permissions_boundary=caller.boundary(scope.shared),
         tags=scope.tags(scope.name("flow-logs-writer")),
         opts=scope.options(),
     )

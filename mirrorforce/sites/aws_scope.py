@@ -56,6 +56,25 @@ class Scope:
         return self.tags(name or host.name, role=host.role, **cell)
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: in which account, of which partition of AWS (`aws`, or one that a government has)."""
+
+    partition: str
+    account: str
+
+    def boundary(self, shared: AwsEstate) -> str | None:
+        """The ARN of the policy that bounds every role; None where the estate names none."""
+        name = shared.permissions_boundary
+        return f"arn:{self.partition}:iam::{self.account}:policy/{name}" if name else None
+
+
+def who_asks(scope: Scope) -> Caller:
+    """Ask AWS whose credentials these are."""
+    found = aws.get_caller_identity(opts=scope.asking())
+    return Caller(found.arn.split(":")[1], found.account_id)
+
+
 def provider(shared: AwsEstate, region: str, parent: pulumi.Resource) -> aws.Provider:
     """The provider of one region. Credentials are the caller's own: none is ever in a stack."""
     return aws.Provider(

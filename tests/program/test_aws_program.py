@@ -303,6 +303,17 @@ def test_hosts_may_ask_aws_for_nothing(runs: dict[str, Run]) -> None:
         assert not any(each.inputs.get("managedPolicyArns") for each in run.of_type("Role"))
 
 
+def test_every_role_is_bounded_where_the_estate_names_a_boundary(
+    runs: dict[str, Run], changed: Callable[..., None]
+) -> None:
+    assert not any(each.inputs.get("permissionsBoundary") for each in runs["aws-east"].of_type("Role"))
+    changed(put("aws", "permissions_boundary", value="mirrorforce/aws-boundary"))
+    roles = build("aws-east").of_type("Role")
+    assert len(roles) == 3
+    wanted = f"arn:aws:iam::{ACCOUNT}:policy/mirrorforce/aws-boundary"
+    assert {each.inputs["permissionsBoundary"] for each in roles} == {wanted}
+
+
 # Who may speak to whom
 
 
