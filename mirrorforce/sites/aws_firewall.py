@@ -45,7 +45,10 @@ def build_groups(
 def build_outgoing_group(
     scope: Scope, part: str, description: str, vpc: pulumi.Input[str], openings: Iterable[Opening]
 ) -> aws.ec2.SecurityGroup:
-    """A security group of something that is never spoken to, only speaks."""
+    """A security group of something that is never spoken to, only speaks.
+
+    AWS takes no apostrophe in a description, and another description is another group.
+    """
     return aws.ec2.SecurityGroup(
         scope.name(part),
         description=description,

@@ -45,7 +45,7 @@ def _endpoint(estate: Estate, here: JoinedSite) -> aws.route53.ResolverEndpoint:
         for reach in flows.reach_of_forwarders(placement.hosts(estate))
     ]
     group = build_outgoing_group(
-        scope, f"{region}-forwarders", "Forwards questions for the estate's domain", here.vpc, openings
+        scope, f"{region}-forwarders", "Forwards questions for the domain of the estate", here.vpc, openings
     )
     endpoint = aws.route53.ResolverEndpoint(
         scope.name(f"{region}-forwarders"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
@@ -372,6 +373,14 @@ def test_nothing_is_open_to_the_world_and_the_default_group_is_closed(runs: dict
     for stack in SITE_STACKS:
         (closed,) = runs[stack].of_type("DefaultSecurityGroup")
         assert closed.inputs["ingress"] == closed.inputs["egress"] == []
+
+
+def test_texts_of_security_groups_have_only_what_aws_takes(runs: dict[str, Run]) -> None:
+    for run in runs.values():
+        for group in run.of_type("SecurityGroup"):
+            rules = [*group.inputs["ingress"], *group.inputs["egress"]]
+            for text in [group.inputs["description"], *(rule["description"] for rule in rules)]:
+                assert re.fullmatch(r"[A-Za-z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", text), text
 
 
 def test_ssh_comes_in_by_the_endpoint_alone_whose_network_hosts_know(runs: dict[str, Run]) -> None:
