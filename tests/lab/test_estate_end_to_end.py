@@ -287,16 +287,18 @@ def test_down_leaves_nothing(user: User) -> None:
         line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(user.ws.state) in line
     ]
     assert list(Path("/run/netns").glob(f"mf-{ENV}-*")) == []
-    assert processes_naming(str(user.ws.state)) == []
+    assert processes_naming(user.ws.state) == []
 
 
-def processes_naming(text: str) -> list[str]:
+def processes_naming(folder_of_state: Path) -> list[str]:
+    """Command lines with this folder in them, not one whose name only begins with it: another estate's."""
+    whole = re.compile(re.escape(str(folder_of_state)) + r"(?![\w-])")
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if text in line:
+        if whole.search(line):
             found.append(line)
     return found
