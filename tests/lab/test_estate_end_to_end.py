@@ -283,22 +283,24 @@ def test_down_leaves_nothing(user: User) -> None:
     assert not user.ws.state.exists()
     assert not user.ws.lock.exists()
     assert list((ROOT / "stacks").glob(f"Pulumi.{ENV}-*.yaml")) == []
-    assert not [
-        line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(user.ws.state) in line
-    ]
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    assert [line for line in mounts if within(user.ws.state).search(line)] == []
     assert list(Path("/run/netns").glob(f"mf-{ENV}-*")) == []
     assert processes_naming(user.ws.state) == []
 
 
-def processes_naming(folder_of_state: Path) -> list[str]:
-    """Command lines with this folder in them, not one whose name only begins with it: another estate's."""
-    whole = re.compile(re.escape(str(folder_of_state)) + r"(?![\w-])")
+def within(folder: Path) -> re.Pattern[str]:
+    """A path in this folder, not in one whose name only begins with it: another estate's."""
+    return re.compile(re.escape(str(folder)) + r"(?![\w-])")
+
+
+def processes_naming(state: Path) -> list[str]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if whole.search(line):
+        if within(state).search(line):
             found.append(line)
     return found
