@@ -42,6 +42,17 @@ test: setup $(VENV)/.dev lint types ## everything: lint, types, unit, program, a
 test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose a coast under load, come home, mend, down
 	@$(AS_ROOT) $(BIN)/pytest tests/lab/test_estate_end_to_end.py
 
+.PHONY: models
+models: $(VENV)/.dev $(VENV)/.checkers ## search the failover protocol's model: the rules hold, and each is needed
+	@$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal tests/models
+
+# A model checker, and the compiler of what it writes.
+$(VENV)/.checkers: | $(VENV)/bin/python
+	@command -v spin >/dev/null && command -v cc >/dev/null || { \
+		$(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends spin gcc libc6-dev; }
+	@touch $@
+
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .

@@ -97,14 +97,14 @@ proctype Primary() {
    * the lease that it still has, or under a new one. */
   :: d_step { up && !WAITS && VACANT && (!thinks_leader || !lease) && !promoted ->
        TELL("primary: takes the leader key back\n");
-       leader = OLD; lease = 1; leader_changed();
+       KEY_TAKEN_BY(OLD); lease = 1;
        if :: !thinks_leader -> thinks_leader = 1; read_sync(); SWITCHOVER_OVER :: else fi }
 
   /* Once stopped, it comes back as the former leader: it has every row, and needs no votes. It sets its names from
    * /sync before it runs (process_sync_replication_prepromote). */
   :: d_step { RETURNS && !up && !writing && !promoted && (VACANT || leader == OLD) ->
        TELL("primary: runs again, with the leader key\n");
-       if :: VACANT -> leader = OLD; leader_changed() :: else fi;
+       if :: VACANT -> KEY_TAKEN_BY(OLD) :: else fi;
        up = 1; lease = 1; thinks_leader = 1; read_sync();
        names = voters; number = COUNT(voters) - quorum;
        if :: voters == 0 -> names = ALL; number = 1 :: else fi;

@@ -32,7 +32,7 @@
 #endif
 #define DEAL(t) \
   if :: position[t] > fork -> position[t] = fork :: else fi; \
-  replied[t] = 0; heard[t] = 0; CUT(t)
+  heard[t] = 0; CUT(t)
 inline new_term(s) {
   TELL("s%d: is the primary; the former one comes back as s%d\n", s + 1, s + 1);
   number = COUNT(voters) - quorum + 1 - IN(s, voters);
@@ -75,11 +75,9 @@ proctype Standby(byte s) {
   :: d_step { up && IN(s, linked) && position[s] < written ->
        position[s]++; TELL("s%d: flushes row %d\n", s + 1, position[s]) }
 #endif
-  /* A reply leaves, and arrives when it likes. */
-  :: d_step { IN(s, linked) && replied[s] < position[s] ->
-       replied[s] = position[s]; TELL("s%d: replies\n", s + 1) }
-  :: d_step { up && heard[s] < replied[s] ->
-       TELL("primary: hears that s%d has row %d\n", s + 1, replied[s]); heard[s] = replied[s]; acknowledge() }
+  /* A reply leaves as soon as rows are flushed, and arrives when it likes: also after the connection is gone. */
+  :: d_step { up && heard[s] < position[s] ->
+       TELL("primary: hears that s%d has row %d\n", s + 1, position[s]); heard[s] = position[s]; acknowledge() }
 
   /* It connects to the old primary; a block prevents just that. */
   :: d_step { up && !IN(s, linked) && !IN(s, blocked) && !IN(s, follows) && race[s] < HOLDS ->
@@ -118,7 +116,7 @@ proctype Standby(byte s) {
   :: d_step { STORM && RACES(s) -> TELL("s%d: gives up the race\n", s + 1); race_over(s) }
   :: d_step { race[s] == WON && VACANT ->
        TELL("s%d: takes the leader key\n", s + 1);
-       leader = STANDBY(s); leader_changed(); race[s] = HOLDS; RACE_ENDS(s); KEY_TAKEN; SWITCHOVER_OVER }
+       KEY_TAKEN_BY(STANDBY(s)); race[s] = HOLDS; RACE_ENDS(s); SWITCHOVER_OVER }
   :: d_step { race[s] == HOLDS && leader == STANDBY(s) && FOLLOWED_UP ->
        TELL("s%d: promotes, with %d rows of %d acknowledged\n", s + 1, position[s], acked);
        race[s] = LEADS; fork = position[s]; promoted = 1;

@@ -31,7 +31,6 @@ byte view_voters, view_quorum;
 
 /* Standbys. */
 byte position[STANDBYS];   /* rows flushed */
-byte replied[STANDBYS];    /* rows that the replies which left for the old primary speak of */
 byte heard[STANDBYS];      /* rows that the old primary knows this standby has */
 byte linked = ALL;         /* a walreceiver talks to the old primary */
 byte follows;              /* primary_conninfo names somebody else */
@@ -108,18 +107,21 @@ byte wanted;               /* /failover names this candidate: 1 + its number */
 
 /* Who made a vacancy is kept only where a property or a rule asks: whether the present one came of a release,
  * whether the key was taken in such a one, and which races began in such a one. */
-#if defined(BLAME_RELEASE) || defined(GUARD_FROM_RELEASE) || defined(STOP_IN_GUARD)
-bool released, by_release;
+#if defined(GUARD_FROM_RELEASE) || defined(STOP_IN_GUARD)
 byte began_released;
-#define VACANT_BY(release) leader = NOBODY; leader_changed(); released = release
 #define RACE_BEGINS(s) began_released = (released -> WITH(s, began_released) : WITHOUT(s, began_released))
 #define RACE_ENDS(s) began_released = WITHOUT(s, began_released)
-#define KEY_TAKEN by_release = released; released = 0
 #else
-#define VACANT_BY(release) leader = NOBODY; leader_changed()
 #define RACE_BEGINS(s) skip
 #define RACE_ENDS(s) skip
-#define KEY_TAKEN skip
+#endif
+#if defined(BLAME_RELEASE) || defined(GUARD_FROM_RELEASE) || defined(STOP_IN_GUARD)
+bool released, by_release;
+#define VACANT_BY(release) leader = NOBODY; leader_changed(); released = release; by_release = 0
+#define KEY_TAKEN_BY(owner) leader = owner; leader_changed(); by_release = (released && leader > OLD); released = 0
+#else
+#define VACANT_BY(release) leader = NOBODY; leader_changed()
+#define KEY_TAKEN_BY(owner) leader = owner; leader_changed()
 #endif
 
 /* Both properties of rows in one: what was acknowledged is in what the new primary kept, and while that one runs,

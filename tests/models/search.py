@@ -26,6 +26,7 @@ _CUT_SHORT = (
     "Search not completed",
     "reached -DMEMLIM bound",
     "Bit statespace",
+    "Interrupted",
 )
 
 
