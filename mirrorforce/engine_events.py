@@ -78,6 +78,8 @@ class Account:
             return None
         if diagnostic := event.get("diagnosticEvent"):
             self._take_diagnostic(diagnostic)
+        if violation := event.get("policyEvent"):
+            self._take_violation(violation)
         if summary := event.get("summaryEvent"):
             self.counts = summary.get("resourceChanges") or {}
         step = step_of(self.stack, event)
@@ -109,6 +111,12 @@ class Account:
             self.refusals.append(text)
         elif text and not text.startswith(_REPEATS):
             self.errors.append(f"{resource}: {text}" if resource else text)
+
+    def _take_violation(self, violation: Mapping[str, Any]) -> None:
+        """What breaks a rule of a policy pack stops the operation; what only warns does not."""
+        if violation.get("enforcementLevel") == "mandatory":
+            text = str(violation.get("message", "")).strip()
+            self.errors.append(f"guard rail {violation.get('policyName', '')}: {text}")
 
 
 def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:

@@ -58,3 +58,11 @@ def test_lines_that_are_no_event_are_passed_over(text: str) -> None:
     assert account.take(text) is None
     assert not account.errors
     assert not account.steps
+
+
+def test_what_breaks_a_guard_rail_is_an_error_and_what_only_warns_is_none() -> None:
+    account = Account("aws-east")
+    for level in ("mandatory", "advisory"):
+        violation = {"policyName": level, "enforcementLevel": level, "message": "It is open.\nVolume v\n"}
+        assert account.take(json.dumps({"policyEvent": violation})) is None
+    assert account.errors == ["guard rail mandatory: It is open.\nVolume v"]
