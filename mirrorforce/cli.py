@@ -77,44 +77,28 @@ def up(
         list[str] | None,
         typer.Option(metavar="HOST", help="Make this host on AWS anew of today's image; volumes stay."),
     ] = None,
+    site_by_site: Annotated[
+        bool,
+        typer.Option(
+            "--site-by-site", help="One site after another; stop at the first that fails to verify."
+        ),
+    ] = False,
 ) -> None:
     """Stand the estate up, or bring it back to what its file says; verify it; show its status."""
-    from mirrorforce.operations import plan, render
+    from mirrorforce.operations import plan, render, rollout
     from mirrorforce.operations import up as operation
     from mirrorforce.progress import Phases
 
     workspace, estate = _estate(env)
     consent = plan.Consent(tuple(accept_loss or ()), tuple(renew_image or ()))
-    result = operation.up(workspace, estate, Phases(out), converge_all=converge_all, consent=consent)
+    bring_up = rollout.site_by_site if site_by_site else operation.up
+    result = bring_up(workspace, estate, Phases(out), converge_all=converge_all, consent=consent)
     for table in render.status(result.status):
         out.print(table)
     if not result.as_declared:
         for table in render.verify(result.verified):
             out.print(table)
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
-
-
-@app.command(rich_help_panel="The estate")
-def preview(
-    env: Env = "lab",
-    *,
-    expect_no_changes: Annotated[
-        bool, typer.Option("--expect-no-changes", help="Exit with 3 where anything would change.")
-    ] = False,
-) -> None:
-    """What `up` would create, change or delete; nothing is touched."""
-    from mirrorforce.operations import preview as operation
-    from mirrorforce.operations import render_cost, render_verbs
-    from mirrorforce.progress import Phases
-
-    workspace, estate = _estate(env)
-    for part in render_cost.size_and_cost(estate):
-        out.print(part)
-    outcomes = operation.preview(workspace, estate, Phases(out))
-    for part in render_verbs.preview(outcomes):
-        out.print(part)
-    if expect_no_changes and any(outcome.has_changes for outcome in outcomes):
-        raise typer.Exit(ExitCode.DRIFT_FOUND)
 
 
 @app.command(rich_help_panel="The estate")
@@ -178,15 +162,24 @@ def wait(
 
 
 @app.command(rich_help_panel="Day by day")
-def verify(env: Env = "lab", *, as_json: Json = False) -> None:
+def verify(
+    env: Env = "lab",
+    *,
+    site: Annotated[str | None, typer.Option(help="Only the hosts of this site.")] = None,
+    as_json: Json = False,
+) -> None:
     """Check what runs against what is declared, host by host."""
-    from mirrorforce.operations import render
+    from mirrorforce.operations import names, render, rollout
     from mirrorforce.operations import verify as operation
     from mirrorforce.progress import Phases
 
     workspace, estate, inventory = _running(env)
+    if site is not None:
+        names.known("site", site, [each.name for each in estate.sites])
     with Phases(err).phase("verify") as waits_for:
         report = operation.verify(workspace, estate, inventory, on_progress=waits_for)
+    if site is not None:
+        report = rollout.of_site(estate, site, report)
     _show(report, render.verify, as_json=as_json)
     if not report["as_declared"]:
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
@@ -424,8 +417,10 @@ def whole() -> typer.Typer:
     from mirrorforce.lab.commands import app as lab
     from mirrorforce.operations.adopt_command import adopt
     from mirrorforce.operations.bootstrap_command import app as bootstrap
+    from mirrorforce.operations.preview_command import preview, preview_merge, stacks
 
-    app.command(rich_help_panel="The estate")(adopt)
+    for verb in (preview, preview_merge, stacks, adopt):
+        app.command(verb.__name__.replace("_", "-"), rich_help_panel="The estate")(verb)
     app.add_typer(bootstrap, name="bootstrap", rich_help_panel="The estate")
     app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")

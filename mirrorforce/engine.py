@@ -11,7 +11,7 @@ import secrets as random_source
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeVar
 
-    from mirrorforce.engine_events import Step
+    from mirrorforce.engine_events import Finding, Step
     from mirrorforce.estate import Estate
     from mirrorforce.secrets import EstateSecrets
     from mirrorforce.workspace import Workspace
@@ -47,6 +47,7 @@ __all__ = [
     "environment",
     "forget",
     "is_prepared",
+    "look",
     "outputs",
     "prepare",
     "preview",
@@ -70,12 +71,15 @@ class Outcome:
     """How an operation on a stack went: what changed (in a preview: would), and how long it took.
 
     `losses`: what a preview found protected that would be deleted or replaced, which `up` refuses to do.
+    `findings`: what a policy pack says. `errors`: why a preview that was to tell all it can ended early.
     """
 
     stack: str
     changed: tuple[Step, ...]
     seconds: float
     losses: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    errors: tuple[str, ...] = ()
 
     @property
     def has_changes(self) -> bool:
@@ -144,6 +148,15 @@ def preview(
     """What `up` would do, after a look at what really is. Changes nothing. Parameters as `up`."""
     config = ["--config", f"{PUBLIC_KEY}={public_key}"] if public_key else []
     return _operate(ws, "preview", stack, config, on_event, variables)
+
+
+def look(
+    ws: Workspace, stack: str, *, public_key: str = "", variables: Mapping[str, str] | None = None
+) -> Outcome:
+    """`preview` that tells all it can: what went wrong with the stack is part of the outcome, no error."""
+    config = ["--config", f"{PUBLIC_KEY}={public_key}"] if public_key else []
+    found, fault = _carry_out(ws, "preview", stack, config, None, variables)
+    return replace(found, errors=found.errors or (fault.message,)) if fault else found
 
 
 def refresh(ws: Workspace, stack: str, *, on_event: OnStep | None = None) -> Outcome:
@@ -238,6 +251,21 @@ def _operate(
     on_event: OnStep | None,
     variables: Mapping[str, str] | None = None,
 ) -> Outcome:
+    found, fault = _carry_out(ws, verb, stack, options, on_event, variables)
+    if fault:
+        raise fault
+    return found
+
+
+def _carry_out(
+    ws: Workspace,
+    verb: str,
+    stack: str,
+    options: Iterable[str],
+    on_event: OnStep | None,
+    variables: Mapping[str, str] | None,
+) -> tuple[Outcome, MirrorforceError | None]:
+    """Run an operation: how it went, and why it failed where it did."""
     account = Account(stack)
     started = time.monotonic()
 
@@ -248,13 +276,16 @@ def _operate(
 
     arguments = [verb, "--stack", stack, "--json", "--parallel", str(_PARALLEL_RESOURCES), *options]
     answer = call(ws, arguments, on_line=take, variables=variables)
+    seconds = round(time.monotonic() - started, 1)
+    found = Outcome(stack, account.changed, seconds, account.losses, tuple(account.findings))
     if answer.status == EXIT_NO_SUCH_STACK:
-        raise MirrorforceError(f"there is no stack {stack}", f"mirrorforce up {ws.env}")
+        return found, MirrorforceError(f"there is no stack {stack}", f"mirrorforce up {ws.env}")
     # A preview that ends with nothing but refusals has said all that it would do.
     told_all = verb == "preview" and account.losses and not account.errors
-    if answer.status not in {0, EXIT_CHANGES} and not told_all:
-        raise failure(ws, f"pulumi {verb} of {stack}", answer, [*account.errors, *account.refusals])
-    return Outcome(stack, account.changed, round(time.monotonic() - started, 1), account.losses)
+    if answer.status in {0, EXIT_CHANGES} or told_all:
+        return found, None
+    fault = failure(ws, f"pulumi {verb} of {stack}", answer, [*account.errors, *account.refusals])
+    return replace(found, errors=tuple(account.errors)), fault
 
 
 def _outputs(ws: Workspace, stack: str) -> dict[str, Any]:

@@ -58,6 +58,17 @@ class Step:
         return f"{self.operation} {self.kind} {self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a policy pack says of a resource, '' for the stack. `mandatory`: it stops the stack."""
+
+    stack: str
+    rule: str
+    mandatory: bool
+    resource: str
+    message: str
+
+
 @dataclass(slots=True)
 class Account:
     """What a stream of events has said so far."""
@@ -65,6 +76,7 @@ class Account:
     stack: str
     steps: list[Step] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -114,9 +126,13 @@ class Account:
 
     def _take_violation(self, violation: Mapping[str, Any]) -> None:
         """What breaks a rule of a policy pack stops the operation; what only warns does not."""
-        if violation.get("enforcementLevel") == "mandatory":
-            text = str(violation.get("message", "")).strip()
-            self.errors.append(f"guard rail {violation.get('policyName', '')}: {text}")
+        text = str(violation.get("message", "")).strip()
+        rule = str(violation.get("policyName", ""))
+        mandatory = violation.get("enforcementLevel") == "mandatory"
+        resource = _name(str(violation.get("resourceUrn", "")))
+        self.findings.append(Finding(self.stack, rule, mandatory, resource, text))
+        if mandatory:
+            self.errors.append(f"guard rail {rule}: {text}")
 
 
 def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:

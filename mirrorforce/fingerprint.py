@@ -31,13 +31,14 @@ _NO_CODE = {"__pycache__", "README.md"}
 def of_code(root: Path) -> str:
     """The fingerprint of everything that converges hosts. Reads it all: about 10 ms."""
     digest = hashlib.sha256()
-    for file in sorted(file for part in CODE for file in _files(root / part)):
+    for file in sorted(file for part in CODE for file in files_of(root / part)):
         digest.update(f"{file.relative_to(root)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The files of a part of the tree that count; none where it is not there."""
     if path.is_file():
         return [path]
     return [file for file in path.rglob("*") if file.is_file() and not _NO_CODE.intersection(file.parts)]

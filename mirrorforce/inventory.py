@@ -91,7 +91,7 @@ class Inventory:
 
 def read(ws: Workspace, estate: Estate) -> Inventory:
     """The inventory of an environment; MirrorforceError where one of its stacks is not up."""
-    if not ws.backend.exists():
+    if not ws.shared and not ws.backend.exists():
         raise MirrorforceError(f"environment {ws.env} is not up: it has no state", f"mirrorforce up {ws.env}")
     return from_outputs(estate, engine.outputs(ws, estate))
 

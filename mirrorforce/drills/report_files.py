@@ -30,11 +30,11 @@ def write(
 ) -> None:
     """Write the report to the files that were asked for, each whole or not at all; or a MirrorforceError."""
     if as_json:
-        _write(as_json, json.dumps(report, ensure_ascii=False) + "\n")
+        write_text(as_json, json.dumps(report, ensure_ascii=False) + "\n")
     if as_junit:
-        _write(as_junit, junit.document(report))
+        write_text(as_junit, junit.document(report))
     if as_html:
-        _write(as_html, page(report))
+        write_text(as_html, page(report))
 
 
 def page(report: Document) -> str:
@@ -66,7 +66,8 @@ def _read(path: Path) -> Document:
     return report
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a report's file whole or not at all; MirrorforceError where that is not possible."""
     try:
         files.write(path, text)
     except OSError as fault:

@@ -34,13 +34,16 @@ def converge(  # noqa: PLR0913 - what ansible-playbook itself is told, and who l
 ) -> PlaybookResult:
     """Run playbooks/site.yml; with `only_stale`, on the hosts alone whose fingerprint no longer holds.
 
+    With both, `limit` is a list of hosts' names, separated by commas.
+
     `check` changes nothing and says what would change: then failures are part of the result. Otherwise
     MirrorforceError names every host and task that failed.
     """
     wanted = fingerprints(ws, estate)
     if only_stale:
         on_progress("what the hosts were converged to")
-        stale = stale_hosts(ws, wanted)
+        among = limit.split(",") if limit else list(wanted)
+        stale = stale_hosts(ws, {name: wanted[name] for name in among})
         if not stale:
             return PlaybookResult()
         limit = ",".join(stale)

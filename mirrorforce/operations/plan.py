@@ -15,7 +15,7 @@ from mirrorforce.errors import BadInputError
 from mirrorforce.operations import losses, names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mirrorforce.estate import Estate
     from mirrorforce.progress import Phases
@@ -42,16 +42,26 @@ class Consent:
 NOTHING = Consent()
 
 
-def look_first(ws: Workspace, estate: Estate, public_key: str, consent: Consent, phases: Phases) -> None:
-    """Let go of what was confirmed. MirrorforceError, with nothing changed, where something was not."""
+def look_first(
+    ws: Workspace,
+    estate: Estate,
+    public_key: str,
+    consent: Consent,
+    phases: Phases,
+    stacks: Sequence[str],
+) -> None:
+    """Let go of what was confirmed. MirrorforceError, with nothing changed, where something was not.
+
+    stacks: those that are going to be brought up together.
+    """
     require_renewable(estate, consent)
     if not any(site.aws for site in estate.sites):
         return
     with phases.phase("plan"):
         outcomes = engine.side_by_side(
             [
-                partial(engine.preview, ws, str(stack), public_key=public_key, variables=consent.variables)
-                for stack in engine.stacks_of(estate)[:-1]
+                partial(engine.preview, ws, stack, public_key=public_key, variables=consent.variables)
+                for stack in stacks
             ]
         )
         losses.require_rolling(estate, placement.hosts(estate), outcomes)

@@ -1,4 +1,4 @@
-"""What the smaller verbs print: previews, hosts converged, a switchover, the demo, the inventory."""
+"""What the smaller verbs print: hosts converged, a switchover, the demo, the inventory."""
 
 from __future__ import annotations
 
@@ -13,33 +13,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from mirrorforce.engine import Outcome
     from mirrorforce.operations.recover import Recovery
     from mirrorforce.operations.switchover import Switchover
     from mirrorforce.playbook import PlaybookResult
-
-_HALVES = frozenset({"create-replacement", "delete-replaced"})
-"""Of a replacement, which is told of as a whole."""
-_OPERATIONS = {"create": "green", "update": "yellow", "replace": "bold red", "delete": "bold red"}
-
-
-def preview(outcomes: Sequence[Outcome]) -> Iterator[RenderableType]:
-    """What each stack would create, change or delete."""
-    for outcome in outcomes:
-        if not outcome.changed:
-            yield Text.from_markup(f"[green]=[/] {escape(outcome.stack)}: nothing would change")
-        for step in outcome.changed:
-            if step.operation in _HALVES:
-                continue
-            style = _OPERATIONS.get(step.operation, "yellow")
-            yield Text.from_markup(
-                f"[{style}]{escape(step.operation):<8}[/] {escape(step.kind)} {escape(step.name)}"
-            )
-        for loss in outcome.losses:
-            yield Text.from_markup(
-                f"[bold red]refused[/]  {loss.operation} {escape(loss.kind)} {escape(loss.name)}: "
-                f"it holds data (mirrorforce up --accept-loss {escape(loss.name)})"
-            )
 
 
 def converge(result: PlaybookResult) -> Iterator[RenderableType]:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce import aws_account, engine, inventory
 from mirrorforce.lock import only_one
 from mirrorforce.operations import adopt, converge, existing_links, plan, status, verify, waiting
+from mirrorforce.stack_names import StackName, interconnect_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory
@@ -57,8 +58,10 @@ def up(
     Nothing that holds data on AWS is deleted or replaced but what `consent` names.
     """
     with only_one(ws, f"up {ws.env}"):
-        _have_platforms(estate, phases)
-        hosts = _have_hosts(ws, estate, phases, consent)
+        have_platforms(estate, phases)
+        secrets = have_secrets(ws, estate, phases)
+        sites = [site.name for site in estate.sites]
+        hosts = have_sites(ws, estate, sites, secrets, phases, consent)
         with phases.phase("converge") as waits_for:
             converge.converge(ws, estate, only_stale=not converge_all, on_progress=waits_for)
         verified = _verified(ws, estate, hosts, phases)
@@ -67,7 +70,7 @@ def up(
         return Result(verified, report)
 
 
-def _have_platforms(estate: Estate, phases: Phases) -> None:
+def have_platforms(estate: Estate, phases: Phases) -> None:
     """What a platform needs before its first host: for the lab this machine's tools and the hosts' image.
 
     AWS has to know who asks.
@@ -82,18 +85,31 @@ def _have_platforms(estate: Estate, phases: Phases) -> None:
         image.ensure(packages.declared(), waits_for)
 
 
-def _have_hosts(ws: Workspace, estate: Estate, phases: Phases, consent: plan.Consent) -> Inventory:
+def have_secrets(ws: Workspace, estate: Estate, phases: Phases) -> EstateSecrets:
+    """The estate's secrets, made where there are none; machines that exist already are as declared."""
     with phases.phase("secrets"):
         secrets = engine.prepare(ws, estate)
     if adopt.machines_of(estate):
         with phases.phase("machines") as waits_for:
             adopt.require(ws, estate, secrets, waits_for)
-    plan.look_first(ws, estate, secrets.ssh_public_key, consent, phases)
+    return secrets
+
+
+def have_sites(
+    ws: Workspace,
+    estate: Estate,
+    sites: Sequence[str],
+    secrets: EstateSecrets,
+    phases: Phases,
+    consent: plan.Consent,
+) -> Inventory:
+    """Bring these sites' stacks up side by side, then what joins the sites; every host that there is."""
+    stacks = [str(StackName(estate.name, site)) for site in sites]
+    plan.look_first(ws, estate, secrets.ssh_public_key, consent, phases, stacks)
     with phases.phase("sites") as waits_for:
-        *sites, interconnect = [str(stack) for stack in engine.stacks_of(estate)]
-        engine.side_by_side([_stack_up(ws, name, secrets, waits_for, consent) for name in sites])
+        engine.side_by_side([_stack_up(ws, name, secrets, waits_for, consent) for name in stacks])
     with phases.phase("links") as waits_for:
-        engine.up(ws, interconnect, on_event=lambda step: waits_for(str(step)))
+        engine.up(ws, str(interconnect_stack(estate)), on_event=lambda step: waits_for(str(step)))
         found = inventory.read(ws, estate)
         inventory.write_access(ws, found, secrets)
         existing_links.require(ws, estate, found)
@@ -119,16 +135,17 @@ def _stack_up(
 
 def _verified(ws: Workspace, estate: Estate, hosts: Inventory, phases: Phases) -> Mapping[str, Any]:
     """Verify; where something is not as declared, converge every host once and look again."""
-    report = _look(ws, estate, hosts, phases)
+    report = look(ws, estate, hosts, phases)
     if report["as_declared"]:
         return report
     phases.say(f"{report['failed']} checks failed: every host is converged, then checked again")
     with phases.phase("converge") as waits_for:
         converge.converge(ws, estate, only_stale=False, on_progress=waits_for)
-    return _look(ws, estate, hosts, phases)
+    return look(ws, estate, hosts, phases)
 
 
-def _look(ws: Workspace, estate: Estate, hosts: Inventory, phases: Phases) -> Mapping[str, Any]:
+def look(ws: Workspace, estate: Estate, hosts: Inventory, phases: Phases) -> Mapping[str, Any]:
+    """Wait until the estate is whole, then verify it."""
     with phases.phase("settle") as waits_for:
         waiting.until_whole(ws, estate, hosts, limit=SETTLED_WITHIN, on_progress=waits_for)
     with phases.phase("verify") as waits_for:

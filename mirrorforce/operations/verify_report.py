@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 VERSION = 1
 Outcome = Literal["passed", "failed", "skipped"]
@@ -51,6 +51,18 @@ def _by_check(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
         {"check": check, **{outcome: counts[outcome] for outcome in ("passed", "failed", "skipped")}}
         for check, counts in counted.items()
     ]
+
+
+def of_subjects(report: Mapping[str, Any], subjects: Collection[str]) -> dict[str, Any]:
+    """The report of these subjects alone: as if nothing else had been checked."""
+    results = [CheckResult(**each) for each in report["results"] if each["subject"] in subjects]
+    return build(
+        environment=report["environment"],
+        estate=report["estate"],
+        time=report["time"],
+        seconds=report["seconds"],
+        results=results,
+    )
 
 
 def in_words(test_name: str) -> tuple[str, str | None]:

@@ -98,3 +98,24 @@ def test_a_failed_converge_names_host_task_and_reason(monkeypatch: pytest.Monkey
         converge.converge(WS, ESTATE)
     assert "west: etcd: Run etcd: no majority" in str(caught.value)
     assert converge.converge(WS, ESTATE, check=True) == FAILED
+
+
+def test_only_stale_hosts_among_those_named_are_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def markers(_ws: object, hosts: list[str], *_: object, **__: object) -> dict[str, Result]:
+        asked.extend(hosts)
+        return {host: Result(0, "f2\n", "", timed_out=False) for host in hosts}
+
+    limits: list[str | None] = []
+
+    def run(*_: object, limit: str | None, **__: object) -> PlaybookResult:
+        limits.append(limit)
+        return DONE
+
+    monkeypatch.setattr(converge, "fingerprints", lambda *_: WANTED)
+    monkeypatch.setattr(remote, "run_on_all", markers)
+    monkeypatch.setattr(playbook, "run", run)
+    converge.converge(WS, ESTATE, limit="east,west", only_stale=True)
+    assert asked == ["east", "west"]
+    assert limits == ["east"]

@@ -14,6 +14,7 @@ from mirrorforce.engine_events import Account, Step
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import losses, plan
 from mirrorforce.progress import Phases
+from mirrorforce.stack_names import site_stacks
 from mirrorforce.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
@@ -201,7 +202,9 @@ def look(
     said = io.StringIO()
     monkeypatch.setattr(engine, "preview", fake.preview)
     monkeypatch.setattr(engine, "unprotect", fake.unprotect)
-    plan.look_first(Workspace(estate.name), estate, "key", consent, Phases(Console(file=said, width=200)))
+    stacks = [str(stack) for stack in site_stacks(estate)]
+    phases = Phases(Console(file=said, width=200))
+    plan.look_first(Workspace(estate.name), estate, "key", consent, phases, stacks)
     return said.getvalue()
 
 

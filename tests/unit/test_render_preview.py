@@ -10,9 +10,9 @@ from rich.console import Console
 
 from mirrorforce import aws_prices, estate_file
 from mirrorforce.engine import Outcome
-from mirrorforce.engine_events import Step
-from mirrorforce.operations import render_cost, render_verbs
+from mirrorforce.operations import render_cost, render_preview
 from mirrorforce.workspace import ROOT
+from tests import preview_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,11 +68,21 @@ def test_an_estate_off_aws_has_no_cost_to_tell() -> None:
 
 
 def test_a_replacement_is_told_once_and_what_holds_data_is_shown_as_refused() -> None:
-    steps = tuple(
-        Step("aws-east", operation, "Volume", "east-na1-data", "done")
-        for operation in ("delete-replaced", "replace", "create-replacement")
-    )
-    text = printed(render_verbs.preview([Outcome("aws-east", steps, 1.0, (steps[1],))]))
-    assert text.count("east-na1-data") == 3  # the step, the refusal, the word that confirms it
+    text = printed(render_preview.preview(preview_samples.report([preview_samples.REPLACED_VOLUME])))
+    assert text.count("east-na1-data") == 4  # what is read first, the step, the refusal, what confirms it
     assert "refused" in text
     assert "--accept-loss east-na1-data" in text
+
+
+def test_what_went_wrong_with_a_stack_is_told_beside_the_others() -> None:
+    outcomes = [Outcome("aws-east", (), 1.0, errors=("no [credentials]",)), Outcome("aws-west", (), 1.0)]
+    text = printed(render_preview.preview(preview_samples.report(outcomes)))
+    assert "aws-east: no [credentials]" in text
+    assert "aws-west: nothing would change" in text
+    assert "aws-east: nothing would change" not in text
+
+
+def test_configuration_is_told_with_its_differences() -> None:
+    text = printed(render_preview.preview(preview_samples.report([], preview_samples.CONFIGURATION)))
+    for said in ("role etcd on east-control", "-RestartSec=1", "+RestartSec=2", "not told: dev-app: a gap"):
+        assert said in text
