@@ -32,11 +32,9 @@ up: setup ## set up everything and stand the estate up (ENV=lab), or bring it ba
 demo: setup ## show a failover: load, the loss of a coast, what was kept
 	@$(BIN)/mirrorforce demo $(ENV)
 
-check: $(VENV)/.dev lint types ## lint, types, unit and program tests: quick
-	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
+check: lint types test-unit ## lint, types, unit and program tests: quick
 
-test: setup $(VENV)/.dev lint types ## everything: lint, types, unit, program, and the lab end to end, on estates of its own
-	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, ANSIBLE_INVENTORY_ENABLED=host_list,script,auto,yaml,ini $(BIN)/ansible-lint --offline
+test: setup $(VENV)/.dev lint lint-roles lint-workflows types ## everything: lint, types, unit, program, and the lab end to end, on estates of its own
 	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
 
 test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose a coast under load, come home, mend, down
@@ -59,6 +57,34 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	@$(BIN)/mypy
+
+.PHONY: lint-roles lint-workflows test-unit test-aws test-lab ci-local
+lint-roles: $(VENV)/.dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_INVENTORY=localhost, ANSIBLE_INVENTORY_ENABLED=host_list,script,auto,yaml,ini $(BIN)/ansible-lint --offline
+
+lint-workflows: $(VENV)/.run $(VENV)/.shellcheck
+	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_actionlint
+	@$$($(AS_ROOT) $(BIN)/python -m toolchain.setup_actionlint where)
+
+test-unit: $(VENV)/.dev
+	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
+
+test-aws: setup $(VENV)/.dev
+	@$(AS_ROOT) $(BIN)/pytest tests/aws
+
+test-lab: setup $(VENV)/.dev
+	@$(AS_ROOT) $(BIN)/pytest tests/lab
+
+JOBS ?= ci
+ci-local: $(VENV)/.run ## run the steps of CI here, without GitHub (JOBS=ci/check, preview …)
+	@$(BIN)/python -m toolchain.ci_local $(JOBS)
+
+# Scripts in steps of workflows.
+$(VENV)/.shellcheck: | $(VENV)/bin/python
+	@command -v shellcheck >/dev/null || { \
+		$(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive \
+			apt-get install -q -y --no-install-recommends shellcheck; }
+	@touch $@
 
 down: $(VENV)/.run ## take the estate down whole (ENV=lab); the named caches stay
 	@$(BIN)/mirrorforce down $(ENV)
