@@ -117,6 +117,11 @@ def test_a_unit_whose_work_no_longer_holds_is_restarted() -> None:
         ({"UnitFileState": "disabled"}, ["enable"]),
         ({"UnitFileState": "static"}, []),
         ({"ActiveState": "activating"}, []),
+        (
+            {"ActiveState": "inactive", "UnitFileState": "masked", "LoadState": "masked"},
+            ["unmask", "enable", "start"],
+        ),
+        ({"UnitFileState": "masked"}, ["unmask", "enable"]),
     ],
 )
 def test_a_unit_is_brought_to_run_and_to_start_at_boot(shown: dict[str, str], actions: list[str]) -> None:

@@ -112,6 +112,14 @@ FILE = {
     "key_mode": {"type": "str", "default": "0600", "no_log": False},
 }
 
+PUBLIC = (0, 0, 0o644)
+"""Owner, group and mode of what everybody may read."""
+
+
+def attributes_of(path):
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, status.st_mode & 0o7777
+
 
 class Store:
     """The folder of keys and certificates."""
@@ -154,7 +162,7 @@ class Store:
         except KeyError:
             return None
 
-    def write(self, name, kind, text, attributes=(0, 0, 0o644)):
+    def write(self, name, kind, text, attributes=PUBLIC):
         handle, staged = tempfile.mkstemp(dir=self.folder)
         with os.fdopen(handle, "w", encoding="ascii") as stream:
             stream.write(text)
@@ -174,13 +182,19 @@ def look(store, check_mode):
         if not check_mode:
             os.makedirs(store.folder, mode=0o755, exist_ok=True)
             store.write("ca", "crt", authority)
+    for name in ("ca", *store.files):
+        path = store.path(name, "crt")
+        if os.path.exists(path) and attributes_of(path) != PUBLIC:
+            changes.append(f"{name}: owner or mode of its certificate")
+            if not check_mode:
+                os.chown(path, PUBLIC[0], PUBLIC[1])
+                os.chmod(path, PUBLIC[2])
     for name in store.files:
         key = store.path(name, "key")
         wanted = store.key_attributes(name)
         if not os.path.exists(key) or wanted is None:
             continue
-        status = os.stat(key)
-        if (status.st_uid, status.st_gid, status.st_mode & 0o7777) != wanted:
+        if attributes_of(key) != wanted:
             changes.append(f"{name}: owner or mode of its key")
             if not check_mode:
                 os.chown(key, wanted[0], wanted[1])

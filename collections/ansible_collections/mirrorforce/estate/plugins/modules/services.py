@@ -127,7 +127,9 @@ def actions_for(unit, found, *, holds=True):
     if unit["state"] == "stopped":
         off = [] if found.get("UnitFileState") in ("disabled", "masked", "static", "") else ["disable"]
         return off + (["stop"] if running else [])
-    actions = [] if enabled else ["enable"]
+    # What somebody masked can be neither enabled nor started before it is unmasked.
+    masked = found.get("UnitFileState") == "masked" or found.get("LoadState") == "masked"
+    actions = (["unmask"] if masked else []) + ([] if enabled else ["enable"])
     started = seconds(found.get("ExecMainStartTimestamp", "")) or seconds(
         found.get("ActiveEnterTimestamp", "")
     )
