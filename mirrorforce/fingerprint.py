@@ -22,6 +22,7 @@ CODE = (
     "playbooks/site.yml",
     "mirrorforce/onhost",
     "mirrorforce/pki.py",
+    "mirrorforce/sealing.py",
 )
 """What a change of asks for a new converge, relative to the project's root."""
 

@@ -27,17 +27,19 @@ _SSL_REQUEST = struct.pack("!II", 8, 80877103)  # PostgreSQL protocol, message S
 
 def services(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """State of the named units, and every unit of the host that failed."""
-    shown = output_of(["systemctl", "show", f"--property={_UNIT_PROPERTIES}", "--", *arguments["units"]])
-    units = [
-        dict(line.split("=", 1) for line in block.splitlines())
-        for block in shown.strip().split("\n\n")
-        if block
-    ]
     failed = output_of(["systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager"])
     return {
-        "units": {unit["Id"]: unit for unit in units},
+        "units": unit_states(arguments["units"]),
         "failed": [line.split()[0] for line in failed.splitlines() if line.strip()],
     }
+
+
+def unit_states(names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What systemd says of the named units, by the name that they were asked by."""
+    shown = output_of(["systemctl", "show", f"--property={_UNIT_PROPERTIES}", "--", *names])
+    blocks = [block for block in shown.strip().split("\n\n") if block]
+    units = [dict(line.split("=", 1) for line in block.splitlines()) for block in blocks]
+    return dict(zip(names, units, strict=True))
 
 
 def sockets(_arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from mirrorforce import sealing
 from mirrorforce.pki import Authority, Wish, reason_to_renew, sign, wish
 
 
@@ -47,6 +48,7 @@ class ActionModule(ActionBase):
         if looked.get("failed"):
             return {**result, **looked}
         reasons = _reasons(looked["found"], wishes, authority)
+        present = {name: each["certificate"] for name, each in looked["found"].items()}
         changes = [*looked["changes"], *(f"{name}: {reason}" for name, reason in reasons.items())]
         if reasons and not self._task.check_mode:
             asked = module("request", names=list(reasons))
@@ -60,7 +62,12 @@ class ActionModule(ActionBase):
             installed = module("install", signed=signed)
             if installed.get("failed"):
                 return {**result, **installed}
+            present |= signed
         result.update(changed=bool(changes), renewed=reasons, changes=changes)
+        told = sealing.of_certificates(
+            arguments["folder"], authority.certificate_pem, entries.values(), present
+        )
+        result["ansible_facts"] = sealing.declared(self._task.get_name(), self._task.get_path(), told)
         if changes:
             result["diff"] = {"before": "", "after": "".join(f"{change}\n" for change in changes)}
         return result

@@ -9,6 +9,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
+from mirrorforce import sealing
+
 SOURCES = ("template", "content", "src", "state")
 
 
@@ -24,17 +26,19 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
         entries = [
-            _for_module(resolved)
+            resolved
             for entry in self._task.args.get("files", [])
             for resolved in self._resolve(dict(entry), variables)
         ]
+        facts = sealing.declared(self._task.get_name(), self._task.get_path(), sealing.of_files(entries))
         result.update(
             self._execute_module(
                 module_name="mirrorforce.estate.files",
-                module_args={"files": entries, "marker": self._task.args.get("marker")},
+                module_args={"files": [*map(_for_module, entries)], "marker": self._task.args.get("marker")},
                 task_vars=variables,
             )
         )
+        result["ansible_facts"] = facts
         return result
 
     def _resolve(self, entry: dict[str, Any], variables: dict[str, Any]) -> list[dict[str, Any]]:

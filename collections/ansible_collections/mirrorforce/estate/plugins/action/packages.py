@@ -6,6 +6,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from mirrorforce import sealing
+
 
 class ActionModule(ActionBase):
     """Action plugin of `mirrorforce.estate.packages`."""
@@ -23,6 +25,10 @@ class ActionModule(ActionBase):
                 module_name="mirrorforce.estate.packages", module_args=self._task.args, task_vars=variables
             )
         )
+        facts = sealing.declared(
+            self._task.get_name(), self._task.get_path(), sealing.of_packages(self._task.args["names"])
+        )
+        result["ansible_facts"] = facts
         if result.get("failed") or not result.get("missing"):
             return result
         installed = self._execute_module(
@@ -35,4 +41,4 @@ class ActionModule(ActionBase):
             },
             task_vars=variables,
         )
-        return {**installed, "missing": result["missing"]}
+        return {**installed, "missing": result["missing"], "ansible_facts": facts}
