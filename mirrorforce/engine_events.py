@@ -38,6 +38,7 @@ class Step:
 
     protected: whether the resource that is there is one that the engine neither deletes nor replaces.
     diffs: the properties that change, as the provider calls them.
+    before, after: its properties as the state has them, and as they are or would be.
     """
 
     stack: str
@@ -48,6 +49,8 @@ class Step:
     urn: str = field(default="", compare=False)
     protected: bool = field(default=False, compare=False)
     diffs: tuple[str, ...] = field(default=(), compare=False)
+    before: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    after: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def changes(self) -> bool:
@@ -149,9 +152,13 @@ def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:
             kind = str(metadata["type"]).rpartition(":")[2]
             if kind == "Stack":
                 return None
-            protected = bool((metadata.get("old") or {}).get("protect"))
+            old, new = metadata.get("old") or {}, metadata.get("new") or {}
+            protected = bool(old.get("protect"))
             diffs = tuple(map(str, metadata.get("diffs") or ()))
-            return Step(stack, str(metadata["op"]), kind, _name(urn), state, urn, protected, diffs)
+            return Step(
+                stack, str(metadata["op"]), kind, _name(urn), state, urn, protected, diffs,
+                before=old.get("outputs") or {}, after=new.get("outputs") or {},
+            )  # fmt: skip
     return None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network
 
@@ -139,6 +140,20 @@ class AcceptedRisk:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedDrift:
+    """Drift that the owner accepts until the end of a day: shell patterns of what it is found at.
+
+    `layer` is the layer that sees it, '' for any.
+    """
+
+    subject: str
+    item: str
+    layer: str
+    reason: str
+    until: dt.date
+
+
+@dataclass(frozen=True, slots=True)
 class Estate:
     """Everything under one estate file.
 
@@ -158,6 +173,7 @@ class Estate:
     accepted_risks: tuple[AcceptedRisk, ...]
     aws: AwsEstate | None = None
     state: SharedState | None = None
+    accepted_drift: tuple[AcceptedDrift, ...] = ()
 
     def site(self, name: str) -> Site:
         """The site of that name; KeyError where there is none."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any, Literal
 
 from mirrorforce import (
     estate_aws,
     estate_checks,
+    estate_drift,
     estate_networks,
     estate_schema,
     estate_static,
     yaml_document,
 )
 from mirrorforce.errors import BadInputError
-from mirrorforce.estate import AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
+from mirrorforce.estate import AcceptedDrift, AcceptedRisk, Cell, Estate, Link, Site, Tenant, Volume
 from mirrorforce.estate_reading import Reading, is_sound, mapping
 from mirrorforce.faults import Fault, FileFaultsError, nearest, without_echoes
 from mirrorforce.workspace import SharedState
@@ -60,6 +62,7 @@ def _examined(text: yaml_document.Document, stem: str) -> tuple[Estate, list[Fau
     faults += without_echoes(estate_networks.cidr_faults(document), faults)
     faults += without_echoes(estate_static.value_faults(document), faults)
     faults += without_echoes(estate_aws.network_faults(document), faults)
+    faults += without_echoes(estate_drift.faults(document), faults)
     # A static site whose machines are not all as they must be is no site yet: its hosts have no addresses.
     faults += estate_static.faults(_without_machines(document, faults, stem))
     reading = _reading(document, faults, stem)
@@ -128,6 +131,7 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
         ),
         aws=estate_aws.estate(single("aws", None)),
         state=_state(single("state", None)),
+        accepted_drift=tuple(_accepted_drift(entry) for _, entry in entries("accepted_drift")),
     )
 
 
@@ -164,6 +168,17 @@ def _cell(name: str, entry: Mapping[str, Any], position: int) -> Cell:
         database=entry["database"],
         volumes=(_volume("data", DATA_MOUNT, volumes), _volume("wal", WAL_MOUNT, volumes)),
         slot=entry.get("slot", position),
+    )
+
+
+def _accepted_drift(entry: Mapping[str, Any]) -> AcceptedDrift:
+    match = entry["match"]
+    return AcceptedDrift(
+        match["subject"],
+        match["item"],
+        match["layer"],
+        entry["reason"],
+        dt.date.fromisoformat(entry["until"]),
     )
 
 

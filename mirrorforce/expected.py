@@ -185,6 +185,11 @@ def synchronous_standby_names(cell: Cell, standbys: Sequence[str]) -> tuple[int,
     return min(cell.synchronous_copies, len(standbys)), frozenset(standbys)
 
 
+SUPERUSERS = frozenset({"postgres"})
+REPLICATORS = frozenset({"postgres", "replicator"})
+ROLES = frozenset({"postgres", "replicator", "rewinder", "application", "reader"})
+"""Who a cell's members know: who may everything, who may replicate, and everybody."""
+
 _BYTES = {"B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "8kB": 8 << 10, "16MB": 16 << 20}
 _MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _VALUE = re.compile(r"(?P<number>-?\d+)(?P<unit>[a-zA-Z]*)")

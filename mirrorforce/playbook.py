@@ -42,11 +42,16 @@ class HostCounts:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A task that changed a host, or in check mode would; `diff` is for people, secrets are masked."""
+    """A task that changed a host, or in check mode would; `diff` is for people, secrets are masked.
+
+    place: the task's file and line, within the tree. answer: what its module answered, {} where it is hidden.
+    """
 
     host: str
     task: str
     diff: str
+    place: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,8 @@ class Account:
             message = str(answer.get("msg") or answer.get("censored") or "no reason given").strip()
             self.failures.append(Failure(host, _title(data), message, kind == "runner_on_unreachable"))
         elif answer.get("changed"):
-            self.changes.append(Change(host, _title(data), diff_text(answer.get("diff"))))
+            place = str(data.get("task_path") or "").removeprefix(f"{ROOT}/")
+            self.changes.append(Change(host, _title(data), diff_text(answer.get("diff")), place, answer))
 
     def _progress(self) -> Progress:
         return Progress(self._task, self._done, max(self._started, self._done))
@@ -155,10 +161,11 @@ def _title(data: Mapping[str, Any]) -> str:
 def diff_text(diff: object) -> str:
     """A unified difference of what a task's `diff` holds: one entry or several."""
     entries = diff if isinstance(diff, list) else [diff]
-    return "\n".join(_entry_text(entry) for entry in entries if isinstance(entry, dict) and entry)
+    return "\n".join(entry_text(entry) for entry in entries if isinstance(entry, dict) and entry)
 
 
-def _entry_text(entry: Mapping[str, Any]) -> str:
+def entry_text(entry: Mapping[str, Any]) -> str:
+    """A unified difference of one entry of a task's `diff`."""
     from difflib import unified_diff  # noqa: PLC0415 - only where something differs
 
     if "prepared" in entry:

@@ -67,14 +67,19 @@ def query(sql: str, *, database: str = "postgres", timeout: float = 5.0) -> str:
 
 def replication(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Whether this member is a standby, and the standbys that stream from it with their lag."""
-    return _document(_REPLICATION, arguments)
+    return _of_request(_REPLICATION, arguments)
 
 
 def settings(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that verify asks of a running server, in one query."""
-    return _document(_SETTINGS, arguments)
+    return _of_request(_SETTINGS, arguments)
 
 
-def _document(sql: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(query(sql, timeout=float(arguments.get("timeout", 5.0))))
+def document(sql: str, *, timeout: float) -> Any:  # noqa: ANN401 (whatever JSON the query gives)
+    """The JSON document that a query gives."""
+    return json.loads(query(sql, timeout=timeout))
+
+
+def _of_request(sql: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document(sql, timeout=float(arguments.get("timeout", 5.0)))
     return found

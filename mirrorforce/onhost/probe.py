@@ -20,7 +20,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce.onhost import facts_cluster, facts_postgres, facts_refusals, facts_system
+from mirrorforce.onhost import (
+    facts_cluster,
+    facts_drift,
+    facts_postgres,
+    facts_refusals,
+    facts_system,
+    seal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +53,11 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "unreachable": facts_refusals.unreachable,
     "resolver": facts_cluster.dns,
     "dns_tcp": facts_cluster.dns,
+    "etcd_members": facts_drift.etcd_members,
+    "dns_admin": facts_drift.dns_admin,
+    "overrides": facts_drift.overrides,
+    "packages": facts_drift.packages,
+    "seal": seal.broken,
 }
 
 

@@ -17,6 +17,7 @@ from mirrorforce.operations import losses, names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mirrorforce.engine import Outcome
     from mirrorforce.estate import Estate
     from mirrorforce.progress import Phases
     from mirrorforce.workspace import Workspace
@@ -58,12 +59,7 @@ def look_first(
     if not any(site.aws for site in estate.sites):
         return
     with phases.phase("plan"):
-        outcomes = engine.side_by_side(
-            [
-                partial(engine.preview, ws, stack, public_key=public_key, variables=consent.variables)
-                for stack in stacks
-            ]
-        )
+        outcomes = _previews(ws, stacks, public_key, consent)
         losses.require_rolling(estate, placement.hosts(estate), outcomes)
         agreed = {*consent.accepted_losses, *consent.renewed_images}
         for stack, urns in losses.confirmed(ws.env, outcomes, agreed).items():
@@ -72,6 +68,22 @@ def look_first(
     for name in consent.accepted_losses:
         if name not in lost:
             phases.say(f"{name}: nothing of it is lost by this plan")
+
+
+def _previews(ws: Workspace, stacks: Sequence[str], public_key: str, consent: Consent) -> list[Outcome]:
+    """What `up` would do to each of these stacks."""
+    return engine.side_by_side(
+        [
+            partial(engine.preview, ws, stack, public_key=public_key, variables=consent.variables)
+            for stack in stacks
+        ]
+    )
+
+
+def require_no_losses(ws: Workspace, estate: Estate, stacks: Sequence[str], public_key: str) -> None:
+    """MirrorforceError where `up` of these sites would lose what holds data, which nobody agreed to here."""
+    if any(site.aws for site in estate.sites):
+        losses.confirmed(ws.env, _previews(ws, stacks, public_key, NOTHING), set())
 
 
 def require_renewable(estate: Estate, consent: Consent) -> None:

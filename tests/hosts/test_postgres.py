@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirrorforce import expected
+
 if TYPE_CHECKING:
     from mirrorforce.estate import Host
     from mirrorforce.operations.checked import Checked, Found
@@ -19,8 +21,6 @@ DURABLE = {
     "password_encryption": ("scram-sha-256",),
 }
 STRONG_COMMITS = ("on", "remote_apply")
-SUPERUSERS = {"postgres"}
-REPLICATORS = {"postgres", "replicator"}
 ENCRYPTED_OR_LOCAL = ("local", "hostssl")
 METHODS = ("peer", "scram-sha-256", "cert", "reject")
 
@@ -55,19 +55,21 @@ def test_no_setting_waits_for_a_restart(database: Host, checked: Checked) -> Non
 def test_roles_are_the_declared_ones(database: Host, checked: Checked, found: Found) -> None:
     roles = checked.of(database, "postgres")["roles"]
     faults = [
-        f"{one['name']} is a superuser" for one in roles if one["superuser"] and one["name"] not in SUPERUSERS
+        f"{one['name']} is a superuser"
+        for one in roles
+        if one["superuser"] and one["name"] not in expected.SUPERUSERS
     ]
     faults += [
         f"{one['name']} may replicate"
         for one in roles
-        if one["replication"] and one["name"] not in REPLICATORS
+        if one["replication"] and one["name"] not in expected.REPLICATORS
     ]
     faults += [
         f"{one['name']}'s password is kept as {one['password']}"
         for one in roles
         if one["login"] and one["password"] != "scram-sha-256"
     ]
-    missing = {"postgres", "replicator", "rewinder", "application", "reader"} - {one["name"] for one in roles}
+    missing = expected.ROLES - {one["name"] for one in roles}
     faults += [f"there is no role {name}" for name in sorted(missing)]
     assert not faults, "\n".join(faults)
     found(", ".join(one["name"] for one in roles))
