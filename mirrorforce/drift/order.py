@@ -71,19 +71,20 @@ def plan(
 def waves(
     hosts: Sequence[Host], wanted: Collection[str], primaries: Collection[str]
 ) -> tuple[tuple[str, ...], ...]:
-    """The wanted hosts in waves: of no cell two members at once, nor two voters; primaries come last."""
+    """The wanted hosts in waves: two members of a cell never at once, nor two voters; primaries last."""
     left = sorted((host for host in hosts if host.name in wanted), key=lambda host: host.name in primaries)
     found: list[tuple[str, ...]] = []
     while left:
         busy: set[str] = set()
         wave = []
-        standbys_wait = any(host.name not in primaries for host in left)
+        with_standbys = {host.cell for host in left if host.cell and host.name not in primaries}
         for host in left:
             group = host.cell or host.role
-            alone = host.role == "application"
-            if (alone or group not in busy) and not (standbys_wait and host.name in primaries):
+            if host.role != "application":
+                if group in busy or (host.name in primaries and host.cell in with_standbys):
+                    continue
                 busy.add(group)
-                wave.append(host)
+            wave.append(host)
         left = [host for host in left if host not in wave]
         found.append(tuple(host.name for host in wave))
     return tuple(found)

@@ -128,7 +128,8 @@ def _mend_stacks(
         inventory.write_access(ws, found, secrets)
         _until_reached(ws, [host.name for host in found.hosts if f"{estate.name}-{host.site}" in stacks])
 
-    look_first = partial(plan.require_no_losses, ws, estate, secrets.ssh_public_key)
+    sites = [stack for stack in stacks if stack != interconnect]
+    look_first = partial(plan.require_no_losses, ws, estate, sites, secrets.ssh_public_key)
     account.step(", ".join(stacks), "look at the plan: nothing that holds data is lost", look_first)
     for stack in stacks:
         account.step(stack, "pulumi up", partial(up, stack))

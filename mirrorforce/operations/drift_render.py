@@ -30,7 +30,7 @@ def drift(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     for one in report["mended"]:
         style = {"done": "green", "failed": "bold red"}.get(one["outcome"], "yellow")
         reason = f": {one['reason']}" if one["reason"] else ""
-        yield Text(f"{one['outcome']:<9}{one['where']} {one['what']}{reason}", style=style)
+        yield Text(f"{one['outcome']:<12}{one['where']} {one['what']}{reason}", style=style)
     yield verdict(report)
 
 
