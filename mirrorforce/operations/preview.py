@@ -75,7 +75,9 @@ def preview(ws: Workspace, estate: Estate, wanted: Wanted, phases: Phases) -> Do
         secrets = engine.prepare(ws, estate)
         unseen = dict(hidden(asdict(secrets), "secrets"))
         with phases.phase("preview"):
-            outcomes = _look(ws, stacks, secrets, wanted)
+            # Its rules are about AWS: elsewhere it has nothing to look at, and takes its time.
+            pack = ROOT / "policy" if wanted.guard_rails and estate.aws else None
+            outcomes = _look(ws, stacks, secrets, pack)
     compared, cost = report.Configuration(), report.Cost(aws_cost.estimate(estate, aws_prices.load()))
     if wanted.against:
         with phases.phase("configuration"):
@@ -105,13 +107,13 @@ def merge(paths: Sequence[Path]) -> Document:
 
 
 def _look(
-    ws: Workspace, stacks: Sequence[str], secrets: EstateSecrets, wanted: Wanted
+    ws: Workspace, stacks: Sequence[str], secrets: EstateSecrets, pack: Path | None
 ) -> tuple[Outcome, ...]:
-    pack = {POLICY_PACK: str(ROOT / "policy")} if wanted.guard_rails and POLICY_PACK not in os.environ else {}
+    variables = {POLICY_PACK: str(pack)} if pack and POLICY_PACK not in os.environ else {}
 
     def look(name: str) -> engine.Outcome:
         key = "" if stack_names.parse(name).part == stack_names.INTERCONNECT else secrets.ssh_public_key
-        return engine.look(ws, name, public_key=key, variables=pack)
+        return engine.look(ws, name, public_key=key, variables=variables)
 
     return tuple(engine.side_by_side([partial(look, name) for name in stacks]))
 

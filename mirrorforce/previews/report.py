@@ -249,8 +249,8 @@ def _cost(cost: Cost) -> Document:
         "currency": after.currency,
         "prices_of": after.date,
         "reason": cost.reason,
-        "before": round(before.month, 2) if before else None,
-        "after": round(after.month, 2) if after.parts or before else None,
+        "before": round(before.month, 2) if before and parts else None,
+        "after": round(after.month, 2) if parts else None,
         "parts": [
             {"name": name, "region": region}
             | {"before": _month(before, name, region), "after": _month(after, name, region)}

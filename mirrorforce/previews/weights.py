@@ -81,13 +81,14 @@ def _of_host(operation: str, step: Step, host: Host | None) -> Judgement:
         return Judgement("data", "its volumes change")
     if "running" in step.diffs:
         return Judgement("restart", "the host has no power, and gets it back")
-    if step.kind == "Instance" and STOPS.isdisjoint(step.diffs):
+    # What of it changes is not always told.
+    if step.kind == "Instance" and step.diffs and STOPS.isdisjoint(step.diffs):
         return Judgement()
     if host is not None and host.role == "database":
         return Judgement(
-            "switchover", f"the host stops: switch {host.cell} over first where it is the primary"
+            "switchover", f"the host may stop: switch {host.cell} over first where it is the primary"
         )
-    return Judgement("restart", "the host stops and starts again")
+    return Judgement("restart", "the host may stop and start again")
 
 
 def _of_lost_host(step: Step, host: Host | None) -> Judgement:

@@ -57,6 +57,12 @@ def test_cost_is_told_as_a_difference() -> None:
     assert "| `east` | `us-east-1` | 0.00 | 262.19 |" in text
 
 
+def test_an_estate_off_aws_has_no_cost_to_tell() -> None:
+    nothing = replace(samples.COST.after, parts=())
+    text = markdown.page(samples.report([], cost=report.Cost(nothing, nothing)))
+    assert "Cost" not in text
+
+
 def test_guard_rails_that_stop_a_stack_are_loud() -> None:
     findings = (
         Finding("aws-east", "families-are-allowed", False, "east-na1", "only\na warning"),  # noqa: FBT003

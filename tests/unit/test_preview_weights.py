@@ -31,6 +31,7 @@ HOSTS = {host.name: host for host in placement.hosts(ESTATE)}
         ("update", "Host", "east-na1", ("volumes",), "data"),
         ("update", "Host", "east-na1", ("running",), "restart"),
         ("update", "Host", "east-na1", ("address",), "switchover"),
+        ("update", "Instance", "east-na1", (), "switchover"),
         ("update", "SecurityGroup", "east-control", ("description",), "none"),
         ("delete", "Route", "east-a", (), "none"),
     ],
