@@ -43,6 +43,7 @@ class Step:
     name: str
     script: str
     environment: Mapping[str, str]
+    options: tuple[str, ...] = ()
     needs: str = ""
 
     def __str__(self) -> str:
@@ -61,7 +62,8 @@ def steps_of(workflow: str, document: Mapping[str, Any]) -> Iterator[Step]:
             }
             script = _known(str(step.get("run", "")))
             needs = of_job or _needs_of_step(step, script, environment)
-            yield Step(workflow, str(job_name), name, script, environment, needs)
+            options = ("-o", "pipefail") if step.get("shell") == "bash" else ()
+            yield Step(workflow, str(job_name), name, script, environment, options, needs)
 
 
 def _needs_of_job(job: Mapping[str, Any]) -> str:
@@ -118,8 +120,8 @@ def _run_each(steps: Sequence[Step], files: Mapping[str, str], failed: dict[str,
             print(f"left out  {step}: {reason}", flush=True)
             continue
         print(f"run       {step}", flush=True)
-        # As GitHub runs a step without a shell of its own.
-        shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step.script]
+        # As GitHub runs a step: with pipefail only where it names its shell.
+        shell = ["bash", "--noprofile", "--norc", "-e", *step.options, "-c", step.script]
         environment = {**os.environ, **files, **step.environment}
         done = subprocess.run(shell, cwd=ROOT, env=environment, check=False)
         if done.returncode != 0:

@@ -25,7 +25,8 @@ jobs:
       - {name: asks by a variable, env: {SHA: "${{ github.sha }}"}, run: echo $SHA}
       - {name: does not use it, env: {SHA: "${{ github.sha }}"}, run: "true", if: always()}
       - {name: on a condition, if: "${{ inputs.whole }}", run: "true"}
-      - {name: fails, run: "false | true"}
+      - {name: hides it as on GitHub, run: "false | true"}
+      - {name: fails, run: "false | true", shell: bash}
       - {name: after it, run: touch after}
   two:
     environment: aws
@@ -54,6 +55,7 @@ def test_what_needs_github_is_left_out_and_named(folder: Path) -> None:
         "asks by a variable": "github.sha",
         "does not use it": "",
         "on a condition": "inputs.whole",
+        "hides it as on GitHub": "",
         "fails": "",
         "after it": "",
         "touch deployed": "the credentials of a GitHub environment",
