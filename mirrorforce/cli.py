@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from mirrorforce import superuser
+from mirrorforce.command_line import (
+    Env,
+    EnvOption,
+    Json,
+    Yes,
+    declared,
+    err,
+    keep_showing,
+    out,
+    running,
+    show,
+)
 from mirrorforce.errors import ExitCode, MirrorforceError
-
-if TYPE_CHECKING:
-    from mirrorforce.estate import Estate
-    from mirrorforce.inventory import Inventory
-    from mirrorforce.workspace import Workspace
-
-out = Console()
-err = Console(stderr=True)
 
 
 class Verbs(TyperGroup):
@@ -48,18 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Env = Annotated[
-    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
-]
-EnvOption = Annotated[
-    str,
-    typer.Option(
-        "--env", "-e", envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, valid against its schema in schemas/.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command(rich_help_panel="The estate")
@@ -89,7 +77,7 @@ def up(
     from mirrorforce.operations import up as operation
     from mirrorforce.progress import Phases
 
-    workspace, estate = _estate(env)
+    workspace, estate = declared(env)
     consent = plan.Consent(tuple(accept_loss or ()), tuple(renew_image or ()))
     bring_up = rollout.site_by_site if site_by_site else operation.up
     result = bring_up(workspace, estate, Phases(out), converge_all=converge_all, consent=consent)
@@ -107,7 +95,7 @@ def down(env: Env = "lab", *, yes: Yes = False) -> None:
     from mirrorforce.operations import down as operation
     from mirrorforce.progress import Phases
 
-    workspace, estate = _estate(env)
+    workspace, estate = declared(env)
     if operation.asks_first(estate) and not yes:
         typer.confirm(f"Destroy environment {env} with all its data?", abort=True)
     operation.down(workspace, estate, Phases(out))
@@ -119,7 +107,7 @@ def validate(env: Env = "lab") -> None:
     from mirrorforce.operations import render
     from mirrorforce.operations import validate as operation
 
-    for part in render.validate(operation.report(_estate(env, root=False)[1])):
+    for part in render.validate(operation.report(declared(env, root=False)[1])):
         out.print(part)
 
 
@@ -136,12 +124,12 @@ def status(
     from mirrorforce.operations import render
     from mirrorforce.operations import status as operation
 
-    workspace, estate = _estate(env)
+    workspace, estate = declared(env)
     if watch:
-        _watch(lambda: render.status(operation.collect(workspace, estate)))
+        keep_showing(lambda: render.status(operation.collect(workspace, estate)))
         return
     report = operation.collect(workspace, estate)
-    _show(report, render.status, as_json=as_json)
+    show(report, render.status, as_json=as_json)
     if report["problems"]:
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
 
@@ -156,7 +144,7 @@ def wait(
     from mirrorforce.operations import waiting as operation
     from mirrorforce.progress import Phases
 
-    workspace, estate, inventory = _running(env)
+    workspace, estate, inventory = running(env)
     with Phases(out).phase("whole") as waits_for:
         operation.until_whole(workspace, estate, inventory, limit=seconds, on_progress=waits_for)
 
@@ -173,14 +161,14 @@ def verify(
     from mirrorforce.operations import verify as operation
     from mirrorforce.progress import Phases
 
-    workspace, estate, inventory = _running(env)
+    workspace, estate, inventory = running(env)
     if site is not None:
         names.known("site", site, [each.name for each in estate.sites])
     with Phases(err).phase("verify") as waits_for:
         report = operation.verify(workspace, estate, inventory, on_progress=waits_for)
     if site is not None:
         report = rollout.of_site(estate, site, report)
-    _show(report, render.verify, as_json=as_json)
+    show(report, render.verify, as_json=as_json)
     if not report["as_declared"]:
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
 
@@ -201,7 +189,7 @@ def converge(
     from mirrorforce.operations import render_verbs
     from mirrorforce.progress import Phases
 
-    workspace, estate, _ = _running(env)
+    workspace, estate, _ = running(env)
     with only_one(workspace, f"converge {env}"), Phases(out).phase("converge") as waits_for:
         result = operation.converge(
             workspace, estate, limit=limit, tags=tags, only_stale=False, check=check, on_progress=waits_for
@@ -224,142 +212,10 @@ def switchover(
     from mirrorforce.operations import switchover as operation
     from mirrorforce.progress import Phases
 
-    workspace, estate, inventory = _running(env)
+    workspace, estate, inventory = running(env)
     with only_one(workspace, f"switchover {cell}"), Phases(out).phase("switchover") as waits_for:
         done = operation.switchover(workspace, estate, inventory, cell, to, waits_for)
     out.print(render_verbs.switchover(done))
-
-
-@app.command(rich_help_panel="When too much is lost")
-def recover(
-    cell: Annotated[str, typer.Argument(help="The cell to go on with.")],
-    site: Annotated[str, typer.Option("--from", help="The site that is left, with a voter and a member.")],
-    env: EnvOption = "lab",
-    *,
-    accept_loss: Annotated[
-        bool, typer.Option("--accept-loss", help="Do it. Without this, say what may be lost.")
-    ] = False,
-) -> None:
-    """Go on from one site, with a majority of sites gone for good: rebuild etcd there and promote."""
-    from mirrorforce.lock import only_one
-    from mirrorforce.operations import recover as operation
-    from mirrorforce.operations import render_verbs
-    from mirrorforce.progress import Phases
-
-    workspace, estate, inventory = _running(env)
-    with only_one(workspace, f"recover {cell}"), Phases(out).phase("recover") as waits_for:
-        done = operation.recover(
-            workspace, estate, inventory, cell, site, accept_loss=accept_loss, on_progress=waits_for
-        )
-    for part in render_verbs.recovery(done, env):
-        out.print(part)
-
-
-@app.command("take-back", rich_help_panel="When too much is lost")
-def take_back(
-    site: Annotated[str, typer.Argument(help="A site that was given up, cut off from others or new.")],
-    env: EnvOption = "lab",
-) -> None:
-    """Let a site that `recover` gave up join again, without anything that it held."""
-    from mirrorforce.lock import only_one
-    from mirrorforce.operations import take_back as operation
-    from mirrorforce.progress import Phases
-
-    workspace, estate, inventory = _running(env)
-    with only_one(workspace, f"take-back {site}"), Phases(out).phase("take-back") as waits_for:
-        done = operation.take_back(workspace, estate, inventory, site, waits_for)
-    out.print(f"{site} has joined again, with nothing it held" if done else f"{site} is there already")
-
-
-@app.command(rich_help_panel="When too much is lost")
-def reinit(
-    host: Annotated[str, typer.Argument(help="A member, as `status` shows it; not the primary.")],
-    env: EnvOption = "lab",
-) -> None:
-    """Copy a member anew from its cell's primary; what it holds is removed first."""
-    from mirrorforce.lock import only_one
-    from mirrorforce.operations import reinit as operation
-    from mirrorforce.progress import Phases
-
-    workspace, estate, inventory = _running(env)
-    with only_one(workspace, f"reinit {host}"), Phases(out).phase("reinit") as waits_for:
-        done = operation.reinit(workspace, estate, inventory, host, on_progress=waits_for)
-    out.print(f"{done.member} streams from {done.primary}, copied anew")
-
-
-@app.command(
-    rich_help_panel="Reach in", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
-)
-def ssh(
-    context: typer.Context,
-    host: Annotated[str, typer.Argument(help="A host's name, as `status` shows it.")],
-    env: EnvOption = "lab",
-) -> None:
-    """A shell on a host, or one command there: `mirrorforce ssh east-na1 uptime`.
-
-    A single argument goes to the host's shell as it is: `mirrorforce ssh east-na1 'df -h | tail -3'`.
-    """
-    from mirrorforce import remote
-    from mirrorforce.operations import names
-
-    workspace, _, inventory = _running(env)
-    known = names.known("host", host, [each.name for each in inventory.hosts])
-    command = context.args[0] if len(context.args) == 1 else context.args or None
-    line = remote.arguments(workspace, known, command, terminal=sys.stdin.isatty())
-    superuser.become(line)
-
-
-@app.command(
-    rich_help_panel="Reach in", context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
-)
-def psql(
-    context: typer.Context,
-    cell: Annotated[str, typer.Argument(help="The cell to talk to.")],
-    env: EnvOption = "lab",
-    *,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Ask the nearest healthy standby.")] = False,
-    wait_seconds: Annotated[
-        int,
-        typer.Option("--wait", help="Try again for this many seconds where the cell does not answer.", min=0),
-    ] = 0,
-) -> None:
-    """A session on a cell by its DNS name, from an application host. What follows goes to psql."""
-    from mirrorforce.operations import psql as operation
-
-    workspace, estate, inventory = _running(env)
-    superuser.become(
-        operation.command(
-            workspace,
-            estate,
-            inventory,
-            cell,
-            read_only=read_only,
-            wait_seconds=wait_seconds,
-            arguments=context.args,
-            terminal=sys.stdin.isatty(),
-        )
-    )
-
-
-@app.command(rich_help_panel="Reach in")
-def inventory(env: Env = "lab", *, as_json: Json = False) -> None:
-    """The hosts that exist, from the stacks' outputs. No secret is in it."""
-    from mirrorforce.operations import render_verbs
-
-    _, _, found = _running(env)
-    _show(found.to_dict(), render_verbs.inventory, as_json=as_json)
-
-
-@app.command("env", rich_help_panel="Reach in")
-def environment(env: Env = "lab") -> None:
-    """The environment for plain `pulumi`, `ansible-playbook`, `pytest`: eval "$(mirrorforce env)"."""
-    import shlex
-
-    from mirrorforce import engine
-
-    workspace, _ = _estate(env)
-    for name, value in sorted(engine.environment(workspace).items()):
-        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command(rich_help_panel="The estate")
@@ -369,45 +225,13 @@ def demo(env: Env = "lab") -> None:
     from mirrorforce.operations import demo as operation
     from mirrorforce.operations import render_verbs
 
-    workspace, estate, inventory = _running(env)
+    workspace, estate, inventory = running(env)
     with only_one(workspace, f"demo {env}"):
         report = operation.prepare(workspace, estate, inventory, say=out.print).run()
     for part in render_verbs.demo(report):
         out.print(part)
     if report["shortfalls"]:
         raise typer.Exit(ExitCode.OBJECTIVE_MISSED)
-
-
-def _estate(env: str, *, root: bool = True) -> tuple[Workspace, Estate]:
-    from mirrorforce import environment as environments
-
-    return environments.declared(env, root=root)
-
-
-def _running(env: str) -> tuple[Workspace, Estate, Inventory]:
-    from mirrorforce import environment as environments
-
-    return environments.running(env)
-
-
-def _show(report: Any, tables: Any, *, as_json: bool) -> None:  # noqa: ANN401  (a report is a JSON document)
-    if as_json:
-        typer.echo(json.dumps(report, indent=2))
-        return
-    for part in tables(report):
-        out.print(part)
-
-
-def _watch(look: Any) -> None:  # noqa: ANN401  (a function that gives renderables)
-    import time
-
-    from rich.console import Group
-    from rich.live import Live
-
-    with Live(console=out, screen=out.is_terminal) as live:
-        while True:
-            live.update(Group(*look()), refresh=True)
-            time.sleep(2)
 
 
 @cache
@@ -419,7 +243,11 @@ def whole() -> typer.Typer:
     from mirrorforce.operations.bootstrap_command import app as bootstrap
     from mirrorforce.operations.drift_command import drift
     from mirrorforce.operations.preview_command import preview, preview_merge, stacks
+    from mirrorforce.operations.reach_in_commands import app as reach_in
+    from mirrorforce.operations.recovery_commands import app as recovery
 
+    app.add_typer(recovery)
+    app.add_typer(reach_in)
     for verb in (preview, preview_merge, stacks, adopt):
         app.command(verb.__name__.replace("_", "-"), rich_help_panel="The estate")(verb)
     app.command(rich_help_panel="Day by day")(drift)

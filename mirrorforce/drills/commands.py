@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from mirrorforce.command_line import EnvOption, out
 from mirrorforce.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,14 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-out = Console()
 
-EnvOption = Annotated[
-    str,
-    typer.Option(
-        "--env", "-e", envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/."
-    ),
-]
 Meant = Annotated[
     str | None,
     typer.Option("--i-mean-it", metavar="ENV", help="Say so where the environment is no lab: its name."),

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mirrorforce import environment
+from mirrorforce.command_line import Env, out
 from mirrorforce.progress import Phases
 from mirrorforce.sites import static_check
 
 if TYPE_CHECKING:
     from mirrorforce.operations.adopt import Found, Result
 
-Env = Annotated[
-    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
-]
-
 
 def adopt(env: Env = "lab") -> None:
     """Look at the machines of static sites: who answers, with which key, what they lack. Changes nothing."""
-    from mirrorforce.operations import adopt as operation  # noqa: PLC0415 - the engine takes time to import
+    from mirrorforce.operations import adopt as operation
 
-    out = Console()
     workspace, estate = environment.declared(env)
     result = operation.adopt(workspace, estate, Phases(out))
     out.print(f"the estate's public key: {escape(result.public_key)}", soft_wrap=True, highlight=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from mirrorforce.command_line import EnvOption, out
 
 app = typer.Typer(
     name="bootstrap",
@@ -13,7 +14,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-out = Console()
 
 
 @app.callback()
@@ -26,9 +26,7 @@ def aws(
     repository: Annotated[
         str, typer.Option("--repository", "-r", help="OWNER/NAME on GitHub, whose jobs preview and deploy.")
     ],
-    env: Annotated[
-        str, typer.Option("--env", "-e", envvar="MIRRORFORCE_ENV", help="The environment: a file in stacks/.")
-    ] = "aws",
+    env: EnvOption = "aws",
     environment: Annotated[
         str,
         typer.Option(
@@ -45,8 +43,8 @@ def aws(
     ] = False,
 ) -> None:
     """Bucket and key for the state, roles for GitHub Actions. Run again, it mends what differs."""
-    from mirrorforce import environment as environments  # noqa: PLC0415 - so that `--help` is quick
-    from mirrorforce.operations import bootstrap as operation  # noqa: PLC0415
+    from mirrorforce import environment as environments
+    from mirrorforce.operations import bootstrap as operation
 
     _, estate = environments.declared(env, root=False)
     account = operation.Account(

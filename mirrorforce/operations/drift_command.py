@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from mirrorforce import environment
+from mirrorforce.command_line import Env  # noqa: TC001 - Typer reads it
 from mirrorforce.errors import BadInputError, ExitCode, MirrorforceError
 from mirrorforce.lab import files
 from mirrorforce.lock import only_one
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from mirrorforce.operations.drift import Result
     from mirrorforce.operations.drift_watch import News
     from mirrorforce.workspace import Workspace
-
-Env = Annotated[
-    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
-]
 
 
 def drift(  # noqa: PLR0913 - each is an option of the command
@@ -58,7 +55,7 @@ def drift(  # noqa: PLR0913 - each is an option of the command
     Exit status: 3 where anything differs, else 1 where it could not tell, 0 when clean.
     """
     workspace, estate = environment.declared(env)
-    from mirrorforce.operations import drift_render, names  # noqa: PLC0415 - so that `--help` is quick
+    from mirrorforce.operations import drift_render, names
 
     if site is not None:
         names.known("site", site, [each.name for each in estate.sites])
@@ -98,7 +95,7 @@ class _Command:
         self.phases = Phases(Console(stderr=True))
 
     def look(self, kind: Kind, *, locked: bool = False, mended: Any = ()) -> Result:  # noqa: ANN401 (of a report)
-        from mirrorforce.operations import drift as operation  # noqa: PLC0415
+        from mirrorforce.operations import drift as operation
 
         with self.phases.phase("look") as waits_for:
             return operation.look(
@@ -112,7 +109,7 @@ class _Command:
             )
 
     def fixed(self, kind: Kind, *, yes: bool) -> Result:
-        from mirrorforce.operations import drift_fix, drift_render  # noqa: PLC0415
+        from mirrorforce.operations import drift_fix, drift_render
 
         with only_one(self.ws, f"drift {self.ws.env} --fix"):
             before = self.look(kind, locked=True)
@@ -134,12 +131,12 @@ class _Command:
         return typer.confirm(f"Mend the {count} of these as well that may be noticed?")
 
     def watch(self, minutes: float) -> None:
-        from mirrorforce.operations import drift_watch  # noqa: PLC0415
+        from mirrorforce.operations import drift_watch
 
         drift_watch.watch(lambda kind: self.look(kind).report, self._tell, minutes)
 
     def _tell(self, report: Mapping[str, Any] | MirrorforceError, news: News) -> None:
-        from mirrorforce.operations import drift_render  # noqa: PLC0415
+        from mirrorforce.operations import drift_render
 
         if isinstance(report, MirrorforceError):
             self.console.print(f"[red]could not look:[/] {report.message}")
@@ -160,13 +157,13 @@ class _Command:
             else:
                 _write(as_json, text)
         if as_html is not None:
-            from mirrorforce.drift import html  # noqa: PLC0415
+            from mirrorforce.drift import html
 
             _write(as_html, html.page(report))
 
 
 def _status(report: Mapping[str, Any]) -> ExitCode:
-    from mirrorforce.drift.report import exit_code  # noqa: PLC0415
+    from mirrorforce.drift.report import exit_code
 
     return exit_code(report)
 

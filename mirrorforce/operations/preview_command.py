@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from mirrorforce.command_line import Env, out
 from mirrorforce.errors import BadInputError, ExitCode
 
 if TYPE_CHECKING:
     from mirrorforce.previews.report import Document
 
-Env = Annotated[
-    str, typer.Argument(envvar="MIRRORFORCE_ENV", help="The environment: the name of a file in stacks/.")
-]
 MarkdownFile = Annotated[
     Path | None,
     typer.Option("--markdown", metavar="FILE", help="Write it for a comment on a pull request there."),
@@ -56,11 +53,11 @@ def preview(  # noqa: PLR0913 - each is an option
 
     With --markdown, --json or --against the project's guard rails (policy/) look as well.
     """
-    from mirrorforce import environment  # noqa: PLC0415 - so that `--help` is quick
-    from mirrorforce.operations import preview as operation  # noqa: PLC0415
-    from mirrorforce.operations import render_cost  # noqa: PLC0415
-    from mirrorforce.previews import trees  # noqa: PLC0415
-    from mirrorforce.progress import Phases  # noqa: PLC0415
+    from mirrorforce import environment
+    from mirrorforce.operations import preview as operation
+    from mirrorforce.operations import render_cost
+    from mirrorforce.previews import trees
+    from mirrorforce.progress import Phases
 
     if no_stacks and stack:
         raise BadInputError("--no-stacks and --stack exclude each other", "give one of them")
@@ -71,11 +68,10 @@ def preview(  # noqa: PLR0913 - each is an option
         guard_rails=bool(markdown or json_file or against),
     )
     workspace, estate = environment.declared(env, root=not no_stacks)
-    out = Console()
     for part in render_cost.size_and_cost(estate):
         out.print(part)
     document = operation.preview(workspace, estate, wanted, Phases(out))
-    _tell(out, document)
+    _tell(document)
     _write(document, markdown, json_file, link)
     _end(document, expect_no_changes=expect_no_changes)
 
@@ -87,11 +83,11 @@ def preview_merge(
     link: Link = "",
 ) -> None:
     """One preview out of those of single stacks, made side by side."""
-    from mirrorforce.operations import preview as operation  # noqa: PLC0415 - as above
+    from mirrorforce.operations import preview as operation
 
     _require_short(link)
     document = operation.merge(reports)
-    _tell(Console(), document)
+    _tell(document)
     _write(document, markdown, json_file, link)
     _end(document, expect_no_changes=False)
 
@@ -102,7 +98,7 @@ def stacks(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list, for a matrix of CI.")] = False,
 ) -> None:
     """The names of an environment's stacks, the one that joins the sites last."""
-    from mirrorforce import environment, stack_names  # noqa: PLC0415 - as above
+    from mirrorforce import environment, stack_names
 
     _, estate = environment.declared(env, root=False)
     names = [str(name) for name in (*stack_names.site_stacks(estate), stack_names.interconnect_stack(estate))]
@@ -110,23 +106,23 @@ def stacks(
 
 
 def _require_short(link: str) -> None:
-    from mirrorforce.previews.markdown import LONGEST_LINK  # noqa: PLC0415 - as above
+    from mirrorforce.previews.markdown import LONGEST_LINK
 
     if len(link) > LONGEST_LINK:
         message = f"--link has {len(link)} characters; a comment holds a link of {LONGEST_LINK} at most"
         raise BadInputError(message, "give a shorter one")
 
 
-def _tell(out: Console, document: Document) -> None:
-    from mirrorforce.operations import render_preview  # noqa: PLC0415 - as above
+def _tell(document: Document) -> None:
+    from mirrorforce.operations import render_preview
 
     for part in render_preview.preview(document):
         out.print(part)
 
 
 def _write(document: Document, markdown: Path | None, json_file: Path | None, link: str) -> None:
-    from mirrorforce.drills.report_files import write_text  # noqa: PLC0415 - as above
-    from mirrorforce.previews.markdown import page  # noqa: PLC0415
+    from mirrorforce.drills.report_files import write_text
+    from mirrorforce.previews.markdown import page
 
     if json_file:
         write_text(json_file, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
@@ -135,7 +131,7 @@ def _write(document: Document, markdown: Path | None, json_file: Path | None, li
 
 
 def _end(document: Document, *, expect_no_changes: bool) -> None:
-    from mirrorforce.previews import report  # noqa: PLC0415 - as above
+    from mirrorforce.previews import report
 
     if report.failed(document):
         raise typer.Exit(ExitCode.ERROR)
