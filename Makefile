@@ -37,6 +37,10 @@ check: lint types test-unit ## lint, types, unit and program tests: quick
 test: setup $(VENV)/.dev lint lint-roles lint-workflows types ## everything: lint, types, unit, program, and the lab end to end, on estates of its own
 	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/lab
 
+.PHONY: test-zoo
+test-zoo: setup $(VENV)/.dev ## drifts made on purpose, on an estate of their own: found, mended (ZOO=all for all of them)
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(or $(ZOO),handful) $(BIN)/pytest tests/lab/test_drift_zoo.py
+
 test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose a coast under load, come home, mend, down
 	@$(AS_ROOT) $(BIN)/pytest tests/lab/test_estate_end_to_end.py
 
