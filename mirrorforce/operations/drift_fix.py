@@ -100,7 +100,10 @@ def _carry_out(
         with phases.phase(f"wave {number}") as waits_for:
             waits_for(", ".join(wave))
             _mend_wave(ws, estate, found, wave, todo, account)
-    restarts = {*todo.restarts, *(_waiting_members(ws, estate, found) if agreed else ())}
+    # What was mended may ask for restarts, of the cells that were worked on and of no other.
+    worked_on = {host.cell for host in hosts if host.cell and any(host.name in wave for wave in todo.waves)}
+    members = [host.name for host in hosts if agreed and host.cell in worked_on]
+    restarts = {*todo.restarts, *_waiting_members(ws, estate, members)}
     for host in sorted(restarts, key=lambda name: (name in primaries, name)):
         with phases.phase("restart") as waits_for:
             waits_for(host)
@@ -211,10 +214,10 @@ def _primaries(ws: Workspace, estate: Estate, found: Inventory) -> frozenset[str
     return frozenset(cell["primary"]["host"] for cell in cells if cell["primary"])
 
 
-def _waiting_members(ws: Workspace, estate: Estate, found: Inventory) -> list[str]:
-    """Members whose parameters wait for a restart now: what was mended may ask for one."""
-    hosts: dict[str, Host] = {host.name: host for host in placement.hosts(estate) if host.cell}
-    asked = {host.name: {"patroni": requests.patroni(hosts[host.name])} for host in found.hosts if host.cell}
+def _waiting_members(ws: Workspace, estate: Estate, names: Sequence[str]) -> list[str]:
+    """Those of the named members whose parameters wait for a restart now."""
+    hosts: dict[str, Host] = {host.name: host for host in placement.hosts(estate)}
+    asked = {name: {"patroni": requests.patroni(hosts[name])} for name in names}
     probes = probing.ask(ws, asked, timeout=8.0)
     return [
         name
@@ -237,7 +240,7 @@ def _restart(
             switchover.switchover(ws, estate, found, cell.name, other, say)
         # The role restarts a standby that runs with an older unit; Patroni restarts for parameters.
         converge.converge(ws, estate, limit=host, tags="postgres")
-        if host in _waiting_members(ws, estate, found):
+        if host in _waiting_members(ws, estate, [host]):
             line = [*requests.PATRONICTL, "restart", cell.name, host, "--pending", "--force"]
             answer = remote.run(ws, host, line, timeout=_RESTART_SECONDS)
             if not answer.ok:
