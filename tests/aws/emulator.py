@@ -24,6 +24,8 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.responses import IamResponse
+from moto.route53.models import HealthCheck
+from moto.route53.responses import Route53
 from moto.s3.models import FakeBucket
 from moto.server import ThreadedMotoServer
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 _KEY_PREFIX = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
+
+
+_OF_AN_ALARM = ("AlarmIdentifier", "InsufficientDataHealthStatus")
 
 
 def host_key(instance_id: str) -> str:
@@ -78,6 +83,18 @@ def _with_groups_of_its_interface(make: Callable[..., None]) -> Callable[..., No
     return made
 
 
+def _with_termination_protection(run: Callable[[InstanceResponse], ActionResult]) -> Any:  # noqa: ANN401
+    """Instances that are protected from the beginning: moto drops that."""
+
+    def ran(self: InstanceResponse) -> ActionResult:
+        answer = run(self)
+        for instance in answer.result.instances:  # type: ignore[attr-defined]
+            instance.disable_api_termination = bool(self._get_param("DisableApiTermination"))
+        return answer
+
+    return ran
+
+
 def _change_instance(self: InstanceResponse) -> bool:
     """What moto takes for new groups, whatever it is: it may be what an instance's own shutdown does."""
     instance_id = self._get_param("InstanceId")
@@ -96,6 +113,31 @@ def _or_none(association: property) -> property:
         return association.fget(self) or None if association.fget else None
 
     return property(found)
+
+
+def _with_its_alarm(create: Callable[[Route53], ActionResult]) -> Any:  # noqa: ANN401
+    """A health check that follows an alarm knows which one: moto's does not."""
+
+    def created(self: Route53) -> ActionResult:
+        answer = create(self)
+        asked = self._get_param("HealthCheckConfig")
+        made = answer.result["HealthCheck"]  # type: ignore[index]
+        made.follows = {key: asked[key] for key in _OF_AN_ALARM if key in asked}
+        return answer
+
+    return created
+
+
+def _with_what_it_follows(config: property) -> property:
+    """What only checks of an address have, moto shows of all."""
+
+    def shown(self: HealthCheck) -> Any:  # noqa: ANN401
+        known = config.fget(self) if config.fget else {}
+        if self.type_ != "CLOUDWATCH_METRIC":
+            return known
+        return {key: known[key] for key in ("Type", "Inverted", "Disabled")} | vars(self).get("follows", {})
+
+    return property(shown)
 
 
 def _permission(self: FakeBucket, action: str, resource: str) -> PermissionResult:
@@ -128,7 +170,12 @@ def put_right() -> None:
         General: {"get_console_output": _get_console_output},
         AmisResponse: {"register_image": _register_image},
         Instance: {"__init__": _with_groups_of_its_interface(Instance.__init__)},
-        InstanceResponse: {"_security_grp_instance_attribute_handler": _change_instance},
+        InstanceResponse: {
+            "run_instances": _with_termination_protection(InstanceResponse.run_instances),
+            "_security_grp_instance_attribute_handler": _change_instance,
+        },
+        Route53: {"create_health_check": _with_its_alarm(Route53.create_health_check)},
+        HealthCheck: {"health_check_config": _with_what_it_follows(vars(HealthCheck)["health_check_config"])},
         FakeBucket: {"get_permission": _permission},
         NetworkInterface: {"association": _or_none(vars(NetworkInterface)["association"])},
     }
