@@ -242,6 +242,7 @@ def whole() -> typer.Typer:
     from mirrorforce.operations.adopt_command import adopt
     from mirrorforce.operations.bootstrap_command import app as bootstrap
     from mirrorforce.operations.drift_command import drift
+    from mirrorforce.operations.maintenance_command import maintenance
     from mirrorforce.operations.preview_command import preview, preview_merge, stacks
     from mirrorforce.operations.reach_in_commands import app as reach_in
     from mirrorforce.operations.recovery_commands import app as recovery
@@ -251,6 +252,7 @@ def whole() -> typer.Typer:
     for verb in (preview, preview_merge, stacks, adopt):
         app.command(verb.__name__.replace("_", "-"), rich_help_panel="The estate")(verb)
     app.command(rich_help_panel="Day by day")(drift)
+    app.command(rich_help_panel="Day by day")(maintenance)
     app.add_typer(bootstrap, name="bootstrap", rich_help_panel="The estate")
     app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")

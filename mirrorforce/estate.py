@@ -159,6 +159,7 @@ class Estate:
 
     `aws` is what its sites on AWS share, None where it has none. `state` is where its state is shared, None
     where it lies on the machine that deploys.
+    `fence_and_release`: agents beside Patroni make failovers earlier (docs/failover.md).
     `timing_overrides` holds single Patroni timings (seconds, by Patroni's names) that replace the preset's.
     """
 
@@ -174,6 +175,7 @@ class Estate:
     aws: AwsEstate | None = None
     state: SharedState | None = None
     accepted_drift: tuple[AcceptedDrift, ...] = ()
+    fence_and_release: bool = False
 
     def site(self, name: str) -> Site:
         """The site of that name; KeyError where there is none."""

@@ -132,6 +132,7 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
         aws=estate_aws.estate(single("aws", None)),
         state=_state(single("state", None)),
         accepted_drift=tuple(_accepted_drift(entry) for _, entry in entries("accepted_drift")),
+        fence_and_release=single("failover", {}).get("fence_and_release", False),
     )
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SERVICE_PREFIX = "/service/"
 """Where Patroni keeps its keys: below it, a folder for each cell."""
 
+AGENT_PREFIX = "/failover_agent/"
+"""Where failover agents keep theirs: `mirrorforce.onhost.failover_agent.keys`."""
+
 WATCHER = "watcher"
 """The user that only reads: leader watchers, and who moves etcd's leadership."""
 
@@ -35,21 +38,39 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
     }
 
 
-def users(estate: Estate, secrets: EstateSecrets) -> list[dict[str, str]]:
-    """Who may do what in etcd, beside root: each cell its own keys, the watcher reads all cells'."""
+def users(estate: Estate, secrets: EstateSecrets) -> list[dict[str, object]]:
+    """Who may do what in etcd, beside root.
+
+    Each cell its own keys; the watcher reads all cells'; an agent reads its cell's, writes the two that a
+    release writes, and its own.
+    """
     cells = [
-        {
-            "name": cell.name,
-            "password": secrets.cells[cell.name].etcd_password,
-            "prefix": f"{SERVICE_PREFIX}{cell.name}/",
-            "access": "READWRITE",
-        }
+        _user(cell.name, secrets.cells[cell.name].etcd_password, _below(f"{SERVICE_PREFIX}{cell.name}/"))
         for cell in estate.cells
     ]
-    watcher = {
-        "name": WATCHER,
-        "password": secrets.etcd_watcher_password,
-        "prefix": SERVICE_PREFIX,
-        "access": "READ",
-    }
-    return [*cells, watcher]
+    watcher = _user(WATCHER, secrets.etcd_watcher_password, _below(SERVICE_PREFIX, "READ"))
+    agents = [_agent(cell.name, secrets) for cell in estate.cells if estate.fence_and_release]
+    return [*cells, watcher, *agents]
+
+
+def agent_user(cell: str) -> str:
+    """The user of a cell's failover agents."""
+    return f"{cell}_agent"
+
+
+def _agent(cell: str, secrets: EstateSecrets) -> dict[str, object]:
+    return _user(
+        agent_user(cell),
+        secrets.cells[cell].etcd_agent_password,
+        _below(f"{SERVICE_PREFIX}{cell}/", "READ"),
+        *({"key": f"{SERVICE_PREFIX}{cell}/{part}", "access": "READWRITE"} for part in ("leader", "sync")),
+        _below(f"{AGENT_PREFIX}{cell}/"),
+    )
+
+
+def _user(name: str, password: str, *permissions: dict[str, str]) -> dict[str, object]:
+    return {"name": name, "password": password, "permissions": list(permissions)}
+
+
+def _below(prefix: str, access: str = "READWRITE") -> dict[str, str]:
+    return {"prefix": prefix, "access": access}

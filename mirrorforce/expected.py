@@ -86,11 +86,13 @@ _UNITS: Mapping[Role, tuple[Unit, ...]] = {
     "database": (Unit("patroni.service"),),
     "application": (Unit("unbound.service"),),
 }
+_AGENT = (Unit("failover_agent_boot.service"), Unit("failover_agent.service"))
 
 
-def units(host: Host) -> tuple[Unit, ...]:
+def units(estate: Estate, host: Host) -> tuple[Unit, ...]:
     """The units that make the host what it is."""
-    return (Unit("ssh.service"), Unit("mirrorforce-firewall.service"), *_UNITS[host.role])
+    agent = _AGENT if estate.fence_and_release and host.role == "database" else ()
+    return (Unit("ssh.service"), Unit("mirrorforce-firewall.service"), *_UNITS[host.role], *agent)
 
 
 def sockets(host: Host) -> frozenset[Socket]:

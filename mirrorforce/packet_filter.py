@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 FAMILY = "inet"
 TABLE = "mirrorforce"
+AGENT_TABLE = "failover_agent"
+AGENT_SETS = ("fenced", "booting")
+"""The failover agent's own table, which no converge flushes (`mirrorforce.onhost.failover_agent.packets`)."""
 
 # How `nft --json --numeric` shows the three rules that every host has beside the table of flows.
 LOOPBACK = {"match": {"op": "==", "left": {"meta": {"key": "iif"}}, "right": "lo"}}
@@ -51,6 +54,34 @@ def faults(ruleset: Iterable[Mapping[str, Any]], rules: Iterable[Rule]) -> list[
     found += [f"let in, but not declared: {accept}" for accept in accepts if accept not in declared]
     found += [f"declared, but not let in: {accept}" for accept in declared if accept not in accepts]
     return found
+
+
+def fence_faults(ruleset: Iterable[Mapping[str, Any]]) -> list[str]:
+    """How the failover agent's table differs from what it has to be while nobody is fenced off."""
+    entries = [entry for entry in ruleset if _table_of(entry) == AGENT_TABLE]
+    chains = {entry["chain"]["name"]: entry["chain"] for entry in entries if "chain" in entry}
+    sets = {entry["set"]["name"]: entry["set"] for entry in entries if "set" in entry}
+    found = []
+    for hook in ("input", "output"):
+        chain = chains.get(hook, {})
+        refuses = sum(
+            "reject" in expression
+            for entry in entries
+            if entry.get("rule", {}).get("chain") == hook
+            for expression in entry["rule"]["expr"]
+        )
+        if (chain.get("hook"), chain.get("policy"), refuses) != (hook, "accept", len(AGENT_SETS)):
+            found.append(f"table {AGENT_TABLE} does not fence at hook {hook}")
+    for name in AGENT_SETS:
+        if name not in sets:
+            found.append(f"table {AGENT_TABLE} has no set {name}")
+        elif held := sets[name].get("elem"):
+            found.append(f"a fence stands: {name} {held}")
+    return found
+
+
+def _table_of(entry: Mapping[str, Any]) -> str | None:
+    return next((one.get("table") for one in entry.values() if isinstance(one, dict)), None)
 
 
 def as_accept(rule: Rule) -> Accept:

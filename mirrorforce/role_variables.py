@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import dns_variables, etcd_variables, flows, postgres_variables
+from mirrorforce import agent_variables, dns_variables, etcd_variables, flows, postgres_variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,9 @@ def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateS
         etcd = etcd_variables.variables(estate, hosts, host, secrets)
         return shared | etcd | dns_variables.failover_dns(estate, hosts, host, secrets)
     if host.role == "database":
-        return shared | postgres_variables.variables(estate, hosts, host, secrets) | _volumes(estate, host)
+        agent = agent_variables.variables(estate, hosts, host, secrets)
+        postgres = postgres_variables.variables(estate, hosts, host, secrets)
+        return shared | agent | postgres | _volumes(estate, host)
     return shared | dns_variables.resolver(estate, hosts, host) | dns_variables.application(estate, secrets)
 
 

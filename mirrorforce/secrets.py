@@ -42,6 +42,8 @@ class CellSecrets:
     etcd_password: str = field(repr=False)
     application_password: str = field(repr=False)
     reader_password: str = field(repr=False)
+    etcd_agent_password: str = field(default="", repr=False)
+    """'' in a document that was written before there were agents, until `completed` makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,11 @@ def generate(estate: Estate) -> EstateSecrets:
 
 
 def completed(known: EstateSecrets, estate: Estate) -> EstateSecrets:
-    """The known secrets with those of new cells; nothing that is known changes or goes."""
+    """The known secrets with those that are new; nothing that is known changes or goes."""
     new = {cell.name: _cell_secrets() for cell in estate.cells if cell.name not in known.cells}
+    for name, cell in known.cells.items():
+        if not cell.etcd_agent_password:
+            new[name] = replace(cell, etcd_agent_password=_password())
     return replace(known, cells={**known.cells, **new}) if new else known
 
 

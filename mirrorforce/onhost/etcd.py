@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+AUTHENTICATION_S = 8.0
 UNAUTHENTICATED = 16
 _INVALID_ARGUMENT = 3
 _STALE_AUTH = ("user name is empty", "revision in header is old", "invalid auth token")
@@ -116,6 +117,20 @@ class Connection:
         self._http.request("POST", path, "\n".join(json.dumps(one) for one in messages), headers)
         return self._http.getresponse()
 
+    def authenticate(self, user: User) -> str:
+        """A token. The server takes its time over it, on purpose (bcrypt): it gets AUTHENTICATION_S.
+
+        Who gives up sooner and asks again only keeps a busy server busy; that brought one down.
+        """
+        limit = self._http.timeout
+        if self._http.sock is None:
+            self._http.connect()
+        self.be_patient(AUTHENTICATION_S)
+        found = self.post("/v3/auth/authenticate", {"name": user.name, "password": user.password}, None)
+        if limit is not None:
+            self.be_patient(limit)
+        return str(found["token"])
+
     def be_patient(self, seconds: float) -> None:
         """Wait so long for the next byte; until the connection is closed."""
         if self._http.sock:
@@ -187,13 +202,17 @@ class Client:
         """Make the member of that id the leader; only the leader itself can do this."""
         self.call("/v3/maintenance/transfer-leadership", {"targetID": target})
 
-    def watch(self, keys: Sequence[str], *, quiet: float) -> Iterator[dict[str, Any]]:
-        """Messages of one watch on these keys, from now on; EtcdError when it ends or `quiet` seconds pass.
+    def watch(
+        self, keys: Sequence[str], *, quiet: float, prefixes: Sequence[str] = ()
+    ) -> Iterator[dict[str, Any]]:
+        """Messages of one watch on these keys, and on all that begin with a prefix, from now on.
 
-        The first message of each key says that it is watched. The member ends the watch when it loses
-        the majority.
+        EtcdError when it ends or `quiet` seconds pass. The first message of each says that it is watched.
+        The member ends the watch when it loses the majority.
         """
-        requests = [{"create_request": {"key": encoded(key)}} for key in keys]
+        ranges = [range_request(key) for key in keys]
+        ranges += [range_request(prefix, end_of_prefix(prefix)) for prefix in prefixes]
+        requests = [{"create_request": one} for one in ranges]
         connection, response = self._first(
             lambda connection: (connection, self._begin_watch(connection, requests))
         )
@@ -240,8 +259,7 @@ class Client:
         if self._user is None:
             return None
         if connection not in self._tokens:
-            who = {"name": self._user.name, "password": self._user.password}
-            self._tokens[connection] = connection.post("/v3/auth/authenticate", who, None)["token"]
+            self._tokens[connection] = connection.authenticate(self._user)
         return self._tokens[connection]
 
 

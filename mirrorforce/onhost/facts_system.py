@@ -153,6 +153,13 @@ def _mount(point: str, fields: list[str] | None) -> dict[str, Any] | None:
     }
 
 
+def failover_agent(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the failover agent decided, what it refuses and why, and seconds since it last said so."""
+    path = Path(arguments["report"])
+    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return {**report, "age_s": round(time.time() - path.stat().st_mtime, 1)}
+
+
 def clock(_arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The host's wall clock, in seconds since the epoch."""
     return {"time": time.time()}

@@ -48,6 +48,7 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
     "certificates": facts_system.certificates,
     "sshd": facts_system.sshd,
     "mounts": facts_system.mounts,
+    "failover_agent": facts_system.failover_agent,
     "clock": facts_system.clock,
     "refusals": facts_refusals.attempts,
     "unreachable": facts_refusals.unreachable,

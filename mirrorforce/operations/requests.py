@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mirrorforce.estate import Estate, Host
 
+AGENT_REPORT = "/run/failover_agent/report.json"
 PKI_FOLDER = "/etc/mirrorforce/pki"
 
 PATRONICTL = ("sudo", "-n", "runuser", "-u", "postgres", "--", "patronictl", "-c", "/etc/patroni/config.yml")
@@ -37,7 +38,10 @@ def for_status(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
     if host.role == "control":
         return {"etcd": etcd(host), "dns": dns(estate, str(host.address))}
     if host.role == "database":
-        return {"patroni": patroni(host), "replication": {"timeout": 1.5}, "mounts": mounts(host)}
+        agent = {"failover_agent": {"report": AGENT_REPORT}} if estate.fence_and_release else {}
+        return {
+            "patroni": patroni(host), "replication": {"timeout": 1.5}, "mounts": mounts(host), **agent
+        }  # fmt: skip
     return {"dns": dns(estate, RESOLVER_ADDRESS)}
 
 

@@ -27,6 +27,7 @@ def problems_of(estate: Estate, report: Mapping[str, Any]) -> list[str]:
         *_etcd(estate, report, dead),
         *(problem for cell in report["cells"] for problem in _replication(cell, dead)),
         *(problem for cell in report["cells"] for problem in _volumes(cell)),
+        *(problem for cell in report["cells"] for problem in _agents(cell)),
         *(problem for cell in report["cells"] for problem in dns_problems(cell, dead)),
     ]
 
@@ -172,6 +173,14 @@ def _volumes(cell: Document) -> Iterator[str]:
             if volume["free_mib"] < NEARLY_FULL * volume["size_mib"]:
                 left = f"{volume['free_mib']} of {volume['size_mib']} MiB left"
                 yield f"{cell['name']}: {member['host']}'s {volume['mount']} is nearly full, {left}"
+
+
+def _agents(cell: Document) -> Iterator[str]:
+    """What failover agents refuse to do, and why: Patroni's own way applies meanwhile."""
+    for member in cell["members"]:
+        agent = member["failover_agent"]
+        if agent and agent["refusal"]:
+            yield f"{cell['name']}: {member['host']}'s failover agent: {agent['refusal']}"
 
 
 def dns_problems(cell: Mapping[str, Any], dead: Collection[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ themselves; where hosts contradict each other both claims are in it, and `proble
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.operations.status_problems import problems_of, summary_of
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 VERSION = 1
 TTL_SECONDS = 1
 """What every name of the failover DNS is answered with (design: TTL 1)."""
+
+AGENT_SILENT_S = 60.0
+"""An agent whose report is older than this does not run, or hangs."""
 
 RESOLVER_ADDRESS = "127.0.0.1"
 """Where an application host reaches its own caching resolver."""
@@ -158,12 +162,29 @@ def _member(host: Host, probe: Probe) -> Document:
         "lag_bytes": None,
         "timeline": member.get("timeline") or (member.get("xlog") or {}).get("timeline"),
         "reason": probe.fault("patroni") if not member else None,
+        "failover_agent": agent_report(probe),
         "volumes": [
             {"mount": mount, "size_mib": found["size_mib"], "free_mib": found["free_mib"]}
             for mount, found in (probe.section("mounts").get("mounts") or {}).items()
             if found is not None
         ],
     }
+
+
+def agent_report(probe: Probe) -> Document | None:
+    """What the member's failover agent says, newest decision last; None where it has none."""
+    if "failover_agent" not in probe.sections:
+        return None
+    said = probe.section("failover_agent")
+    if not said:
+        return {"refusal": f"no report: {probe.fault('failover_agent')}", "decisions": []}
+    decisions = [
+        {"at": datetime.fromtimestamp(one["at"], UTC).isoformat(timespec="milliseconds"), "what": one["what"]}
+        for one in said["decisions"]
+    ]
+    silent = said["age_s"] > AGENT_SILENT_S
+    refusal = f"silent for {said['age_s']:.0f} s" if silent else said["refusal"]
+    return {"refusal": refusal, "decisions": decisions}
 
 
 def _add_view_of_primary(members: Iterable[Document], primary: str, probe: Probe) -> None:

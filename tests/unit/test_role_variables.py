@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ROLES = {
     "control": ("base", "pki", "etcd", "failover_dns"),
-    "database": ("base", "pki", "volumes", "postgres"),
+    "database": ("base", "pki", "volumes", "failover_agent", "postgres"),
     "application": ("base", "pki", "resolver", "application"),
 }
 

@@ -64,15 +64,23 @@ options:
         description: Its password.
         type: str
         required: true
-      prefix:
-        description: The keys it may use begin so.
-        type: str
+      permissions:
+        description: What it may do; whatever else it may is taken from it.
+        type: list
+        elements: dict
         required: true
-      access:
-        description: What it may do with them.
-        type: str
-        choices: [READ, READWRITE]
-        required: true
+        suboptions:
+          prefix:
+            description: Keys that begin so.
+            type: str
+          key:
+            description: This one key.
+            type: str
+          access:
+            description: What it may do with them.
+            type: str
+            choices: [READ, READWRITE]
+            required: true
   wait_seconds:
     description: How long the cluster may take to answer.
     type: int
@@ -88,7 +96,10 @@ EXAMPLES = r"""
     access: "{{ etcd_access }}"
     voters: {east-control: 198.18.1.10}
     voter: east-control
-    users: [{name: na1, password: "{{ password }}", prefix: /service/na1/, access: READWRITE}]
+    users:
+      - name: na1
+        password: "{{ password }}"
+        permissions: [{prefix: /service/na1/, access: READWRITE}]
 """
 
 RETURN = r"""
@@ -167,28 +178,31 @@ class Etcd:
         return True
 
 
-def key_range(prefix):
-    """The permission's key and end for everything below a prefix, as base64."""
-    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return {
-        "key": base64.b64encode(prefix.encode()).decode(),
-        "range_end": base64.b64encode(end.encode()).decode(),
-    }
+def as_etcd(permission):
+    """A permission in etcd's words: its keys as base64, for a prefix with the end of what begins so."""
+    first = permission.get("prefix") or permission["key"]
+    found = {"permType": permission["access"], "key": base64.b64encode(first.encode()).decode()}
+    if permission.get("prefix"):
+        end = first[:-1] + chr(ord(first[-1]) + 1)
+        found["range_end"] = base64.b64encode(end.encode()).decode()
+    return found
 
 
 def role_changes(found, user):
-    """(action, path, body) for a user's role: its one permission, nothing else. `found` None: no role."""
-    name, wanted = user["name"], {"permType": user["access"], **key_range(user["prefix"])}
+    """(action, path, body) for a user's role: its permissions, nothing else. `found` None: no role."""
+    name, wanted = user["name"], [as_etcd(permission) for permission in user["permissions"]]
     # The gateway leaves out what is the default: READ.
     held = [{"permType": "READ", **permission} for permission in found or []]
     if found is None:
         yield f"create role {name}", "auth/role/add", {"name": name}
     for permission in held:
-        if permission != wanted:
+        if permission not in wanted:
             place = {"key": permission["key"], "range_end": permission.get("range_end", "")}
             yield f"revoke from role {name}", "auth/role/revoke", {"role": name, **place}
-    if wanted not in held:
-        yield f"grant {user['prefix']} to role {name}", "auth/role/grant", {"name": name, "perm": wanted}
+    for permission, given in zip(wanted, user["permissions"], strict=True):
+        if permission not in held:
+            keys = given.get("prefix") or given["key"]
+            yield f"grant {keys} to role {name}", "auth/role/grant", {"name": name, "perm": permission}
 
 
 def user_changes(roles, user, role, *, known):
@@ -374,8 +388,18 @@ def main():
                 "options": {
                     "name": {"type": "str", "required": True},
                     "password": {"type": "str", "required": True, "no_log": True},
-                    "prefix": {"type": "str", "required": True},
-                    "access": {"type": "str", "choices": ["READ", "READWRITE"], "required": True},
+                    "permissions": {
+                        "type": "list",
+                        "elements": "dict",
+                        "required": True,
+                        "options": {
+                            "prefix": {"type": "str"},
+                            "key": {"type": "str", "no_log": False},
+                            "access": {"type": "str", "choices": ["READ", "READWRITE"], "required": True},
+                        },
+                        "required_one_of": [["prefix", "key"]],
+                        "mutually_exclusive": [["prefix", "key"]],
+                    },
                 },
             },
             "wait_seconds": {"type": "int", "default": 60},

@@ -1,0 +1,48 @@
+"""Variables of the role `failover_agent` for each database host. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrorforce import placement, timings
+from mirrorforce.estate import ETCD_CLIENT_PORT
+from mirrorforce.etcd_variables import agent_user
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirrorforce.estate import Estate, Host
+    from mirrorforce.secrets import EstateSecrets
+
+STREAM_SILENT_OF_TIMEOUT = 0.7
+"""Part of wal_receiver_timeout after which a silent stream counts as failed: at half of it the walreceiver
+asks for a sign of life, and a round trip later it has one."""
+
+
+def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:
+    """The role's variables for one database host. ValueError for a host without a cell."""
+    if host.cell is None:
+        raise ValueError(f"{host.name} holds no cell")
+    cell = estate.cell(host.cell)
+    pace = timings.patroni(estate)
+    voters = sorted(
+        (each for each in hosts if each.role == "control"),
+        key=lambda each: estate.round_trip_ms(host.site, each.site),
+    )
+    return {
+        "failover_agent_enabled": estate.fence_and_release,
+        "failover_agent_cell": cell.name,
+        "failover_agent_member": host.name,
+        "failover_agent_members": {
+            each.name: {"address": str(each.address), "site": each.site}
+            for each in placement.members_of_cell(estate, cell)
+        },
+        # The nearest voter first.
+        "failover_agent_endpoints": [f"https://{each.address}:{ETCD_CLIENT_PORT}" for each in voters],
+        "failover_agent_etcd_user": agent_user(cell.name),
+        "failover_agent_etcd_password": secrets.cells[cell.name].etcd_agent_password,
+        "failover_agent_ttl": pace.ttl,
+        "failover_agent_stream_limit": round(
+            STREAM_SILENT_OF_TIMEOUT * pace.wal_receiver_timeout_ms / 1000, 1
+        ),
+    }

@@ -1,0 +1,152 @@
+"""The next step of whoever coordinates a round. Pure: `rules` say what may be done; standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mirrorforce.onhost.failover_agent import rules
+from mirrorforce.onhost.failover_agent.view import Round
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mirrorforce.onhost.failover_agent.view import Leader, Pace, Promise, Sync, View
+
+FEWEST_SITES = 2
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an agent knows beside etcd; seconds by its monotonic clock.
+
+    leader_seen_for: since it first saw the leader key at its present revision, without a break.
+    round_for: since it opened its round. rests_for: since it gave one up (huge where it never did).
+    failsafe: its Patroni hears from the primary that etcd is lost (failsafe_mode).
+    positions: what members without a living agent answer to Patroni's REST (an LSN).
+    """
+
+    suspicious: bool
+    leader_seen_for: float
+    round_for: float = 0.0
+    rests_for: float = 1e9
+    failsafe: bool = False
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open this round."""
+
+    round: Round
+
+
+@dataclass(frozen=True)
+class Release:
+    """Release the leader key on these promises."""
+
+    round: Round
+    counted: Mapping[str, Promise]
+
+
+@dataclass(frozen=True)
+class Close:
+    """End this round; why."""
+
+    round: Round
+    why: str
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """Nothing is done though this member sees the primary fail; why."""
+
+    why: str
+
+
+CoordinationStep = Open | Release | Close | Refuse
+
+
+def next_step(me: str, view: View, known: Known, pace: Pace) -> CoordinationStep | None:
+    """What this member does next about a round; None: nothing for now."""
+    if view.round is not None:
+        return _go_on(view, view.round, known, pace) if view.round.coordinator == me else None
+    if view.leader is None or view.sync is None or view.leader.name == me or not known.suspicious:
+        return None
+    if why := _against(me, view, view.leader, view.sync, known, pace):
+        return Refuse(why)
+    return Open(Round(me, view.leader.name, view.leader.revision, view.sync.revision))
+
+
+def _against(me: str, view: View, leader: Leader, sync: Sync, known: Known, pace: Pace) -> str:  # noqa: PLR0911 (one reason a line)
+    if why := rules.brake(view):
+        return why
+    if known.failsafe:
+        return "failsafe mode is active: the primary lives without etcd"
+    if not rules.guard_over(pace, known.leader_seen_for):
+        return f"the leader key changed less than {pace.guard:g} s ago"
+    if known.rests_for < pace.rest_after:
+        return "a round was just given up"
+    if not rules.enough(sync, view.alive | {me}):
+        return f"too few agents: {sync.quorum + 1} of {', '.join(sorted(sync.voters))} would have to promise"
+    if not rules.may_open(view, leader, sync):
+        return "promises of an earlier round stand"
+    sites = _sites(view, leader)
+    if len(sites) < FEWEST_SITES:
+        return f"seen from {', '.join(sorted(sites)) or 'nowhere'} alone: Patroni's own way applies"
+    return ""
+
+
+def _sites(view: View, leader: Leader) -> set[str]:
+    """Sites that see this leader fail, by what stands in etcd."""
+    return {
+        vote.site
+        for name, vote in view.votes.items()
+        if (vote.target, vote.leader_revision) == (leader.name, leader.revision) and name != leader.name
+    }
+
+
+def _go_on(view: View, now: Round, known: Known, pace: Pace) -> CoordinationStep | None:
+    leader, sync = view.leader, view.sync
+    if leader is None or sync is None:
+        # RULE 8: a vacancy is Patroni's; fences stand.
+        return None
+    if leader.name != now.target:
+        return Close(now, f"{leader.name} leads now")
+    if why := _broken(view, now, leader, known):
+        return Close(now, why)
+    if not rules.guard_over(pace, known.leader_seen_for):
+        return None
+    return _count(view, now, sync, known, pace)
+
+
+def _broken(view: View, now: Round, leader: Leader, known: Known) -> str:  # noqa: PLR0911 (one reason a line)
+    """Why the round cannot go on."""
+    if why := rules.brake(view):
+        return why
+    if known.failsafe:
+        return "failsafe mode is active: the primary lives without etcd"
+    if not rules.unchanged(now, view.sync):
+        return "/sync changed"
+    if not now.released and leader.revision != now.leader_revision:
+        return f"{now.target} got its key anew"
+    if now.released >= rules.MOST_RELEASES:
+        return f"{now.target} took its key back {now.released} times: left to Patroni"
+    if not known.suspicious:
+        return f"{now.target} answers again"
+    return ""
+
+
+def _count(view: View, now: Round, sync: Sync, known: Known, pace: Pace) -> CoordinationStep | None:
+    given = {name: one for name, one in view.promises.items() if one.identity == now.identity}
+    counted = {name: one for name, one in given.items() if name in sync.voters}
+    late = rules.awaited(view, now, given)
+    if late or not rules.enough(sync, counted):
+        if known.round_for < pace.round_limit + (pace.guard + pace.round_limit) * now.released:
+            return None
+        missing = ", ".join(late or sorted(sync.voters - counted.keys()))
+        return Close(now, f"no promise of {missing} within {pace.round_limit:g} s")
+    others = {name: at for name, at in known.positions.items() if name not in given and name != now.target}
+    if further := rules.ahead(given, counted, others):
+        return Close(now, f"{', '.join(further)} is ahead of all that promised")
+    return Release(now, counted)

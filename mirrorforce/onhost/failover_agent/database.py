@@ -1,0 +1,88 @@
+"""The edge to this host's PostgreSQL, over its socket as its superuser."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2  # type: ignore[import-untyped]  # from the host: Patroni brings it
+
+_STATE = """
+select pg_is_in_recovery(),
+  case when pg_is_in_recovery()
+    then (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn)::bigint
+    else (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint end,
+  current_setting('primary_conninfo'), w.pid,
+  extract(epoch from clock_timestamp() - w.last_msg_receipt_time)::float8
+from (select) one left join pg_stat_wal_receiver w on true
+"""
+_TARGET = (
+    "host=/run/postgresql user=postgres dbname=postgres connect_timeout=2 application_name=failover_agent"
+)
+_LIMIT = "-c statement_timeout=1000"
+_HOST = re.compile(r"\bhost='?(?P<host>[^'\s]+)")
+
+log = logging.getLogger("failover_agent")
+
+
+@dataclass(frozen=True)
+class Server:
+    """What PostgreSQL says of itself.
+
+    position: flushed, received or replayed (an LSN). source: the host in primary_conninfo. receiver: the
+    walreceiver's process, None without one that has been connected: it is shown until all that it received
+    is flushed. stream_age: seconds since it last heard anything.
+    """
+
+    primary: bool
+    position: int | None
+    source: str | None
+    receiver: int | None
+    stream_age: float | None
+
+
+class Database:
+    """One kept connection."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def look(self) -> Server | None:
+        """Ask; None where it does not answer."""
+        for _attempt in range(2):
+            try:
+                return self._ask()
+            except psycopg2.Error as fault:
+                log.debug("%s", fault)
+                with contextlib.suppress(psycopg2.Error):
+                    if self._connection:
+                        self._connection.close()
+                self._connection = None
+        return None
+
+    def _ask(self) -> Server:
+        if self._connection is None:
+            self._connection = psycopg2.connect(_TARGET, options=_LIMIT)
+            self._connection.autocommit = True
+        with self._connection.cursor() as cursor:
+            cursor.execute(_STATE)
+            recovery, position, conninfo, pid, age = cursor.fetchone()
+        return Server(not recovery, position, source_in(conninfo), pid, age)
+
+
+def source_in(conninfo: str) -> str | None:
+    """The host that a primary_conninfo names. Pure."""
+    found = _HOST.search(conninfo)
+    return found["host"] if found else None
+
+
+def end_stream(receiver: int | None) -> None:
+    """End the walreceiver: it writes what it has and goes (`WalRcvDie` flushes)."""
+    if receiver is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(receiver, signal.SIGTERM)

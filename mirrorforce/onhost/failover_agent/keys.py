@@ -1,0 +1,244 @@
+"""etcd's words: the keys, what stands in them, and every transaction. Pure; standard library only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mirrorforce.onhost.failover_agent.view import Leader, Promise, Round, Sync, View, Vote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from mirrorforce.onhost.etcd import KeyValue
+
+PATRONI_PREFIX = "/service"
+PREFIX = "/failover_agent"
+ABSENT = 0
+"""The revision of a key that is not there, as etcd compares it."""
+
+
+@dataclass(frozen=True)
+class Compare:
+    """What has to hold: a key's revision (an int; ABSENT), or its value."""
+
+    key: str
+    expected: int | str
+
+
+@dataclass(frozen=True)
+class Put:
+    """Set a key; `leased`: it goes when the agent's session ends."""
+
+    key: str
+    value: str
+    leased: bool = False
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Delete a key."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """All of it or nothing."""
+
+    compares: tuple[Compare, ...]
+    operations: tuple[Put | Delete, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The keys of one cell."""
+
+    name: str
+
+    def patroni(self, part: str) -> str:
+        """One of Patroni's keys: leader, sync, config, failover."""
+        return f"{PATRONI_PREFIX}/{self.name}/{part}"
+
+    @property
+    def prefix(self) -> str:
+        """Below it stands everything of the agents."""
+        return f"{PREFIX}/{self.name}/"
+
+    @property
+    def round(self) -> str:
+        """The lock of whoever coordinates."""
+        return f"{self.prefix}round"
+
+    @property
+    def maintenance(self) -> str:
+        """Stands while agents are to keep still."""
+        return f"{self.prefix}maintenance"
+
+    def of_member(self, kind: str, member: str) -> str:
+        """A member's key: promise, vote, session or report."""
+        return f"{self.prefix}{kind}/{member}"
+
+    def read(self, found: Iterable[KeyValue], me: str) -> View:
+        """The view that these keys make; what cannot be read counts as not there."""
+        by_key = {one.key: one for one in found}
+        own = by_key.get(self.of_member("promise", me))
+        config = by_key.get(self.patroni("config"))
+        leader = by_key.get(self.patroni("leader"))
+        promises, votes = (self._members(by_key, kind) for kind in ("promise", "vote"))
+        return View(
+            leader=Leader(leader.value, leader.mod_revision) if leader else None,
+            sync=_sync(by_key.get(self.patroni("sync"))),
+            own=own.mod_revision if own else ABSENT,
+            round=_round(by_key.get(self.round)),
+            promises={name: given for name, at in promises.items() if (given := _promise(at))},
+            votes={name: seen for name, at in votes.items() if (seen := _vote(at))},
+            alive=frozenset(self._members(by_key, "session")),
+            config_revision=config.mod_revision if config else ABSENT,
+            paused=bool(config and _fields(config).get("pause")),
+            failover=self.patroni("failover") in by_key,
+            maintenance=self.maintenance in by_key,
+        )
+
+    def _members(self, by_key: Mapping[str, KeyValue], kind: str) -> dict[str, KeyValue]:
+        prefix = self.of_member(kind, "")
+        return {key.removeprefix(prefix): one for key, one in by_key.items() if key.startswith(prefix)}
+
+    def _brakes(self, view: View) -> tuple[Compare, ...]:
+        """No pause, no switchover, no maintenance that came after they were looked for."""
+        return (
+            Compare(self.patroni("config"), view.config_revision),
+            Compare(self.patroni("failover"), ABSENT),
+            Compare(self.maintenance, ABSENT),
+        )
+
+    def open(self, view: View, opened: Round) -> Transaction:
+        """Take the lock, if all is as it was seen."""
+        return Transaction(
+            (
+                Compare(self.round, ABSENT),
+                Compare(self.patroni("leader"), opened.target),
+                Compare(self.patroni("leader"), opened.leader_revision),
+                Compare(self.patroni("sync"), opened.sync_revision),
+                *self._brakes(view),
+            ),
+            (Put(self.round, _round_text(opened), leased=True),),
+        )
+
+    def close(self, now: Round) -> Transaction:
+        """Give the lock back; whoever is fenced off from a primary that leads then withdraws."""
+        return Transaction((Compare(self.round, now.revision),), (Delete(self.round),))
+
+    def promise(self, me: str, view: View, given: Promise) -> Transaction:
+        """RULE 2: a promise that names its target.
+
+        The compare with the member's own key makes one that arrives late fail: whoever withdraws rewrites it.
+        """
+        text = json.dumps(
+            {
+                "target": given.target,
+                "leader_revision": given.leader_revision,
+                "sync_revision": given.sync_revision,
+                "position": given.position,
+            }
+        )
+        own = self.of_member("promise", me)
+        return Transaction(
+            (
+                Compare(own, view.own),
+                Compare(self.patroni("leader"), given.target),
+                Compare(self.patroni("leader"), given.leader_revision),
+                Compare(self.patroni("sync"), given.sync_revision),
+            ),
+            (Put(own, text, leased=True),),
+        )
+
+    def withdraw(self, me: str, view: View, leader: str) -> Transaction:
+        """RULES 7 and 8: while `leader` leads, the promise goes. The key stays, so that no late put fits."""
+        own = self.of_member("promise", me)
+        return Transaction(
+            (Compare(own, view.own), Compare(self.patroni("leader"), leader)), (Put(own, "{}"),)
+        )
+
+    def release(self, view: View, now: Round, counted: Mapping[str, Promise], sync_text: str) -> Transaction:
+        """RULE 5: if all that was counted still holds, delete `leader`, then put `/sync` as it is.
+
+        Patroni applies events one by one, in this order. The round is written along, which tells everybody
+        that this revision of `/sync` is the round's own.
+        """
+        if view.leader is None or view.sync is None:
+            raise ValueError("a release needs a leader and /sync")
+        after = Round(now.coordinator, now.target, now.leader_revision, now.sync_revision, now.released + 1)
+        return Transaction(
+            (
+                Compare(self.patroni("leader"), now.target),
+                Compare(self.patroni("leader"), view.leader.revision),
+                Compare(self.patroni("sync"), view.sync.revision),
+                Compare(self.round, now.revision),
+                *(
+                    Compare(self.of_member("promise", name), one.revision)
+                    for name, one in sorted(counted.items())
+                ),
+                *self._brakes(view),
+            ),
+            (
+                Delete(self.patroni("leader")),
+                Put(self.patroni("sync"), sync_text),
+                Put(self.round, _round_text(after), leased=True),
+            ),
+        )
+
+    def vote(self, me: str, given: Vote | None) -> Transaction:
+        """Say that the leader fails, or no longer."""
+        key = self.of_member("vote", me)
+        if given is None:
+            return Transaction((), (Delete(key),))
+        text = json.dumps(
+            {"target": given.target, "leader_revision": given.leader_revision, "site": given.site}
+        )
+        return Transaction((), (Put(key, text, leased=True),))
+
+
+def _fields(at: KeyValue) -> dict[str, Any]:
+    try:
+        found = json.loads(at.value)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sync(at: KeyValue | None) -> Sync | None:
+    if at is None:
+        return None
+    given = _fields(at)
+    names = frozenset(name for name in str(given.get("sync_standby") or "").split(",") if name)
+    return Sync(str(given.get("leader") or ""), names, int(given.get("quorum") or 0), at.mod_revision)
+
+
+def _round(at: KeyValue | None) -> Round | None:
+    if at is None:
+        return None
+    return Round(**_fields(at), revision=at.mod_revision)
+
+
+def _round_text(one: Round) -> str:
+    return json.dumps(
+        {
+            "coordinator": one.coordinator,
+            "target": one.target,
+            "leader_revision": one.leader_revision,
+            "sync_revision": one.sync_revision,
+            "released": one.released,
+        }
+    )
+
+
+def _promise(at: KeyValue) -> Promise | None:
+    given = _fields(at)
+    return Promise(**given, revision=at.mod_revision) if given else None
+
+
+def _vote(at: KeyValue) -> Vote | None:
+    given = _fields(at)
+    return Vote(**given) if given else None

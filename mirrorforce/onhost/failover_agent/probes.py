@@ -1,0 +1,141 @@
+"""The edge to the primary: looks at its PostgreSQL and its Patroni, twice a second."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import logging
+import socket
+import struct
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from mirrorforce.onhost.failover_agent.packets import PROBE_PORTS
+from mirrorforce.onhost.failover_agent.suspicion import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mirrorforce.onhost.https_json import Credentials
+
+EVERY_S = 0.5
+LIMIT_S = 1.0
+GOODBYE_S = 0.3
+LATE_S = 0.8
+"""A look that begins so late, or takes so much longer than its limit, tells of this host alone."""
+
+_SSL_REQUEST = struct.pack("!II", 8, 80877103)  # PostgreSQL protocol, message SSLRequest
+_BUSY_PORT_TRIES = 8
+
+log = logging.getLogger("failover_agent")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Whom to look at."""
+
+    name: str
+    address: str
+
+
+class Prober:
+    """Looks at whoever `target` names, and hands each sample on with the name it is of."""
+
+    def __init__(
+        self,
+        own_address: str,
+        ports: tuple[int, int],
+        credentials: Credentials,
+        target: Callable[[], Target | None],
+        take: Callable[[Target, Sample], None],
+    ) -> None:
+        self._own = own_address
+        self._postgres, self._patroni = ports
+        self._context = credentials.context()
+        self._target = target
+        self._take = take
+        self._ports = itertools.cycle(PROBE_PORTS)
+        self._pool = ThreadPoolExecutor(max_workers=12)
+
+    def start(self) -> None:
+        """Begin."""
+        threading.Thread(target=self._tick, daemon=True).start()
+
+    def _tick(self) -> None:
+        due = time.monotonic()
+        while True:
+            now = time.monotonic()
+            if target := self._target():
+                self._pool.submit(self._look, target, due)
+            due = max(due + EVERY_S, now)
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _look(self, target: Target, due: float) -> None:
+        begun = time.monotonic()
+        rest = self._pool.submit(self._answers, self._rest, target)
+        port = self._answers(self._port, target)
+        answered = rest.result()
+        late = begun - due > LATE_S or time.monotonic() - begun > LIMIT_S + LATE_S
+        self._take(target, Sample(rest=answered, port=port, stream=True, late=late))
+
+    def _answers(self, ask: Callable[[str, float], None], target: Target) -> bool:
+        try:
+            ask(target.address, time.monotonic() + LIMIT_S)
+        except (OSError, http.client.HTTPException) as fault:
+            log.debug("%s: %s", target.name, fault)
+            return False
+        return True
+
+    def _connected(self, address: str, port: int, deadline: float) -> socket.socket:
+        """A connection from one of the ports that pass the fence."""
+        for _attempt in range(_BUSY_PORT_TRIES):
+            channel = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            channel.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                channel.bind((self._own, next(self._ports)))
+                channel.settimeout(max(0.01, deadline - time.monotonic()))
+                channel.connect((address, port))
+            except OSError as fault:
+                channel.close()
+                if fault.errno not in _BUSY:
+                    raise
+            else:
+                return channel
+        raise OSError("no free local port")
+
+    def _port(self, address: str, deadline: float) -> None:
+        """PostgreSQL answers: a process of its own was started for us. OSError.
+
+        The handshake is gone through with, or it would complain in its log of each look.
+        """
+        with self._connected(address, self._postgres, deadline) as channel:
+            channel.sendall(_SSL_REQUEST)
+            if channel.recv(1) != b"S":
+                raise ConnectionError("PostgreSQL closed the connection")
+            channel.settimeout(max(0.01, deadline - time.monotonic()))
+            with self._context.wrap_socket(channel, server_hostname=address) as secured:
+                # Whatever it sent is read: to close before would reset the connection, which it logs.
+                secured.settimeout(GOODBYE_S)
+                with contextlib.suppress(OSError):
+                    secured.unwrap()
+
+    def _rest(self, address: str, deadline: float) -> None:
+        """Patroni says that it is the primary; OSError or HTTPException where it does not."""
+        with self._connected(address, self._patroni, deadline) as channel:
+            channel.settimeout(max(0.01, deadline - time.monotonic()))
+            with self._context.wrap_socket(channel, server_hostname=address) as secured:
+                secured.settimeout(max(0.01, deadline - time.monotonic()))
+                connection = http.client.HTTPConnection(address)
+                connection.sock = secured
+                connection.request("HEAD", "/primary")
+                status = connection.getresponse().status
+        if status != HTTPStatus.OK:
+            raise http.client.HTTPException(f"status {status}")
+
+
+_BUSY = {98, 99}  # EADDRINUSE, EADDRNOTAVAIL: this port is in use, or was a moment ago

@@ -1,0 +1,69 @@
+"""etcd in virtual time: keys with revisions and leases, transactions that may be late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mirrorforce.onhost.etcd import KeyValue
+from mirrorforce.onhost.failover_agent.keys import Compare, Delete, Transaction
+
+
+@dataclass
+class Held:
+    value: str
+    revision: int
+    lease: int | None
+
+
+@dataclass
+class Etcd:
+    """One linearizable store."""
+
+    revision: int = 1
+    keys: dict[str, Held] = field(default_factory=dict)
+    leases: dict[int, float] = field(default_factory=dict)
+    """When each lease runs out."""
+    _granted: int = 0
+
+    def grant(self, until: float) -> int:
+        self._granted += 1
+        self.leases[self._granted] = until
+        return self._granted
+
+    def expire(self, now: float) -> None:
+        for lease in [one for one, until in self.leases.items() if until <= now]:
+            del self.leases[lease]
+            for key in [key for key, held in self.keys.items() if held.lease == lease]:
+                self.revision += 1
+                del self.keys[key]
+
+    def put(self, key: str, value: str, lease: int | None = None) -> None:
+        self.revision += 1
+        self.keys[key] = Held(value, self.revision, lease)
+
+    def delete(self, key: str) -> None:
+        self.revision += 1
+        self.keys.pop(key, None)
+
+    def found(self) -> list[KeyValue]:
+        return [KeyValue(key, held.value, held.revision) for key, held in self.keys.items()]
+
+    def carry_out(self, wanted: Transaction, lease: int | None) -> bool:
+        """Whether it took place; all of its operations get one revision, as in etcd."""
+        if not all(self._holds(one) for one in wanted.compares):
+            return False
+        if any(getattr(one, "leased", False) for one in wanted.operations) and lease not in self.leases:
+            return False
+        self.revision += 1
+        for one in wanted.operations:
+            if isinstance(one, Delete):
+                self.keys.pop(one.key, None)
+            else:
+                self.keys[one.key] = Held(one.value, self.revision, lease if one.leased else None)
+        return True
+
+    def _holds(self, one: Compare) -> bool:
+        held = self.keys.get(one.key)
+        if isinstance(one.expected, str):
+            return held is not None and held.value == one.expected
+        return (held.revision if held else 0) == one.expected
