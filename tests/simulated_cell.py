@@ -1,7 +1,8 @@
 """A cell in virtual time: a primary, standbys, Patroni's race, and agents that decide by the real modules.
 
-Rows are counted: a member has the first so many. Each call of `Simulation.act` lets one party do one thing, chosen at
-random; whoever may act may also wait for ever, so a cut network, a hung process and a dead one look alike.
+Rows are counted: a member has the first so many. Each call of `Simulation.act` lets one party do one thing,
+chosen at random; whoever may act may also wait for ever, so a cut network, a hung process and a dead one
+look alike.
 """
 
 from __future__ import annotations
@@ -68,12 +69,13 @@ class Simulation:
     """One run; LostRowError where a property breaks."""
 
     def __init__(self, seed: int, standbys: int = 2) -> None:
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 (a schedule is no secret)
         self.now = 0.0
         self.etcd = Etcd()
         self.members = {f"s{number}": Standby(f"s{number}") for number in range(1, standbys + 1)}
         self.late: list[tuple[float, Transaction, int | None]] = []
         self.fork: int | None = None
+        self.released = 0
         # The old primary.
         self.up = True
         self.written = self.acked = 0
@@ -115,11 +117,12 @@ class Simulation:
     def act(self) -> None:
         self._pass(self.random.choice(PAUSES_S))
         steps = [
-            (8, self._write), (24, self._deliver), (1, self._disconnect), (2, self._connect), (3, self._resize),
-            (2, self._apply_resize), (0.3, self._crash), (2, self._return), (6, self._renew_leader),
-            (2, self._take_back), (14, self._race), (6, self._agent_sees), (40, self._agent_acts),
-            (4, self._agent_renews), (3, self._late_arrives), (0.5, self._agent_dies), (0.5, self._agent_starts),
-            (0.5, self._reboot), (3, self._follow), (1, self._mind_changes),
+            (8, self._write), (24, self._deliver), (1, self._disconnect), (2, self._connect),
+            (3, self._resize), (2, self._apply_resize), (0.3, self._crash), (2, self._return),
+            (6, self._renew_leader), (2, self._take_back), (14, self._race), (6, self._agent_sees),
+            (40, self._agent_acts), (4, self._agent_renews), (3, self._late_arrives),
+            (0.5, self._agent_dies), (0.5, self._agent_starts), (0.5, self._reboot), (3, self._follow),
+            (1, self._mind_changes),
         ]  # fmt: skip
         weights, doings = zip(*steps, strict=True)
         self.random.choices(doings, weights)[0]()
@@ -192,7 +195,7 @@ class Simulation:
         self.names &= voters
         if member.name in voters and not member.linked:
             rest = self.names - {member.name}
-            # Without this it is hole A, which is Patroni's own: those who stay have all that was acknowledged.
+            # Else it is hole A, which is Patroni's own: those who stay have all that was acknowledged.
             if rest and all(self.heard[name] >= self.acked for name in rest):
                 self.names = rest
                 self.sync_write = (self.knows_sync, voters - {member.name})
@@ -374,7 +377,8 @@ class Simulation:
             member.gave_up = self.now
             self._send(member, CELL.close(doing.round))
         elif isinstance(doing, coordination.Release):
-            self._send(member, CELL.release(view, doing.round, doing.counted, member.seen_text))
+            wanted = CELL.release(view, doing.round, doing.counted, member.seen_text)
+            self.released += self._send(member, wanted)
 
     def _fence(self, member: Standby, view: View, step: fencing.FenceStep) -> None:
         if isinstance(step, fencing.Block):
@@ -400,7 +404,7 @@ class Simulation:
             member.suspicious = False
             if not member.alive:
                 member.alive, member.lease = True, None
-        self.random = random.Random(0)
+        self.random = random.Random(0)  # noqa: S311
         for _round in range(1200):
             self._pass(0.1)
             self._renew_leader()

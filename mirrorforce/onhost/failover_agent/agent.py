@@ -16,6 +16,7 @@ from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, R
 from mirrorforce.onhost.failover_agent.database import Database, end_stream
 from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Withdraw
 from mirrorforce.onhost.failover_agent.packets import Fence
+from mirrorforce.onhost.failover_agent.patience import BUSY_S, IDLE_S, pause_after
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
 from mirrorforce.onhost.failover_agent.report import Report
 from mirrorforce.onhost.failover_agent.store import Store
@@ -31,13 +32,9 @@ if TYPE_CHECKING:
     from mirrorforce.onhost.failover_agent.suspicion import Sample
     from mirrorforce.onhost.failover_agent.view import Leader, View
 
-IDLE_S = 1.0
-"""Between two looks at etcd that nothing asked for."""
-BUSY_S = 0.1
 WATCH_QUIET_S = 300.0
 KERNEL_S = 5.0
 """Between two looks at the packet filter while it fences nobody off."""
-LONGEST_PAUSE_S = 8.0
 STEPS_AT_ONCE = 12
 LONG_AGO_S = 1e9
 
@@ -54,11 +51,6 @@ class Memory:
     of_round: tuple[str, int, int] | None = None
     round_since: float = 0.0
     gave_up: float = field(default_factory=lambda: time.monotonic() - LONG_AGO_S)
-
-
-def pause_after(failures: int) -> float:
-    """Seconds to wait after so many failures of etcd in a row: the first two may be an election. Pure."""
-    return min(LONGEST_PAUSE_S, IDLE_S * 2.0 ** (failures - 3)) if failures > 2 else BUSY_S  # noqa: PLR2004
 
 
 class Agent:

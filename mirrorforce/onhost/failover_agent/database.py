@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import signal
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2  # type: ignore[import-untyped]  # from the host: Patroni brings it
+
+from mirrorforce.onhost.failover_agent.neighbours import source_in
 
 _STATE = """
 select pg_is_in_recovery(),
@@ -25,7 +26,6 @@ _TARGET = (
     "host=/run/postgresql user=postgres dbname=postgres connect_timeout=2 application_name=failover_agent"
 )
 _LIMIT = "-c statement_timeout=1000"
-_HOST = re.compile(r"\bhost='?(?P<host>[^'\s]+)")
 
 log = logging.getLogger("failover_agent")
 
@@ -73,12 +73,6 @@ class Database:
             cursor.execute(_STATE)
             recovery, position, conninfo, pid, age = cursor.fetchone()
         return Server(not recovery, position, source_in(conninfo), pid, age)
-
-
-def source_in(conninfo: str) -> str | None:
-    """The host that a primary_conninfo names. Pure."""
-    found = _HOST.search(conninfo)
-    return found["host"] if found else None
 
 
 def end_stream(receiver: int | None) -> None:

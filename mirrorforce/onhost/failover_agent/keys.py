@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PATRONI_PREFIX = "/service"
 PREFIX = "/failover_agent"
+_NOTHING_ASKED = ("", "{}")
 ABSENT = 0
 """The revision of a key that is not there, as etcd compares it."""
 
@@ -86,6 +87,7 @@ class Cell:
         own = by_key.get(self.of_member("promise", me))
         config = by_key.get(self.patroni("config"))
         leader = by_key.get(self.patroni("leader"))
+        failover = by_key.get(self.patroni("failover"))
         promises, votes = (self._members(by_key, kind) for kind in ("promise", "vote"))
         return View(
             leader=Leader(leader.value, leader.mod_revision) if leader else None,
@@ -97,7 +99,8 @@ class Cell:
             alive=frozenset(self._members(by_key, "session")),
             config_revision=config.mod_revision if config else ABSENT,
             paused=bool(config and _fields(config).get("pause")),
-            failover=self.patroni("failover") in by_key,
+            failover_revision=failover.mod_revision if failover else ABSENT,
+            failover=failover is not None and failover.value.strip() not in _NOTHING_ASKED,
             maintenance=self.maintenance in by_key,
         )
 
@@ -109,7 +112,7 @@ class Cell:
         """No pause, no switchover, no maintenance that came after they were looked for."""
         return (
             Compare(self.patroni("config"), view.config_revision),
-            Compare(self.patroni("failover"), ABSENT),
+            Compare(self.patroni("failover"), view.failover_revision),
             Compare(self.maintenance, ABSENT),
         )
 

@@ -1,7 +1,8 @@
-"""What Patroni's REST says, here and on members whose agent does not."""
+"""Who this member follows; what Patroni's REST says, here and on members whose agent says nothing."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.onhost.https_json import HttpsError, exchange
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from mirrorforce.onhost.failover_agent.settings import Settings
 
 _LIMIT_S = 0.5
+_HOST = re.compile(r"\bhost='?(?P<host>[^'\s]+)")
+
+
+def source_in(conninfo: str) -> str | None:
+    """The host that a primary_conninfo names. Pure."""
+    found = _HOST.search(conninfo)
+    return found["host"] if found else None
 
 
 def failsafe(settings: Settings) -> bool:

@@ -77,7 +77,8 @@ class View:
     """etcd at one moment, by a linearizable read.
 
     own: revision of this member's own key, 0 where there is none. alive: members whose agent's session lives.
-    config_revision: of Patroni's `/config`. failover: `/failover` stands.
+    config_revision, failover_revision: of Patroni's `/config` and `/failover`, 0 where there is none.
+    failover: `/failover` asks for something; Patroni leaves it there, empty, after a switchover.
     """
 
     leader: Leader | None
@@ -88,6 +89,7 @@ class View:
     votes: Mapping[str, Vote] = field(default_factory=dict)
     alive: frozenset[str] = frozenset()
     config_revision: int = 0
+    failover_revision: int = 0
     paused: bool = False
     failover: bool = False
     maintenance: bool = False
