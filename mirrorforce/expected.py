@@ -89,10 +89,14 @@ _UNITS: Mapping[Role, tuple[Unit, ...]] = {
 _AGENT = (Unit("failover_agent_boot.service"), Unit("failover_agent.service"))
 
 
-def units(estate: Estate, host: Host) -> tuple[Unit, ...]:
+def units(host: Host) -> tuple[Unit, ...]:
     """The units that make the host what it is."""
-    agent = _AGENT if estate.fence_and_release and host.role == "database" else ()
-    return (Unit("ssh.service"), Unit("mirrorforce-firewall.service"), *_UNITS[host.role], *agent)
+    return (Unit("ssh.service"), Unit("mirrorforce-firewall.service"), *_UNITS[host.role])
+
+
+def agent_units(estate: Estate, host: Host) -> tuple[Unit, ...]:
+    """The units of the failover agent, where the estate has them."""
+    return _AGENT if estate.fence_and_release and host.role == "database" else ()
 
 
 def sockets(host: Host) -> frozenset[Socket]:

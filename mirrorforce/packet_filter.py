@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from mirrorforce.estate import Estate, Host
     from mirrorforce.flows import Rule
 
 FAMILY = "inet"
@@ -54,6 +55,12 @@ def faults(ruleset: Iterable[Mapping[str, Any]], rules: Iterable[Rule]) -> list[
     found += [f"let in, but not declared: {accept}" for accept in accepts if accept not in declared]
     found += [f"declared, but not let in: {accept}" for accept in declared if accept not in accepts]
     return found
+
+
+def own_tables(estate: Estate, host: Host) -> tuple[tuple[str, str], ...]:
+    """Family and name of each table that is Mirrorforce's on this host; the agent's is never flushed."""
+    agent = estate.fence_and_release and host.role == "database"
+    return ((FAMILY, TABLE), *([(FAMILY, AGENT_TABLE)] if agent else []))
 
 
 def fence_faults(ruleset: Iterable[Mapping[str, Any]]) -> list[str]:

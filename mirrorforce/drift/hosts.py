@@ -61,7 +61,7 @@ def packet_filters(
         )  # fmt: skip
     for entry in ruleset:
         table = entry.get("table")
-        if table and (table["family"], table["name"]) != (packet_filter.FAMILY, packet_filter.TABLE):
+        if table and (table["family"], table["name"]) not in packet_filter.own_tables(estate, host):
             name = f"{table['family']} {table['name']}"
             act = {"act": "delete_table", "family": table["family"], "name": table["name"]}
             yield Finding(

@@ -27,7 +27,9 @@ _CLOSED = "HTTP 400|[Rr]eset|closed|BadStatusLine|without response"
 def for_verify(estate: Estate, hosts: Sequence[Host], host: Host) -> Request:
     """Everything that the checks of tests/hosts look at on this host."""
     common: Request = {
-        "services": {"units": [unit.name for unit in expected.units(estate, host)]},
+        "services": {
+            "units": [unit.name for unit in (*expected.units(host), *expected.agent_units(estate, host))]
+        },
         "sockets": {},
         "nftables": {},
         "sshd": {},

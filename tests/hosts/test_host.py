@@ -20,14 +20,15 @@ LEAST_FREE_SHARE = 0.1
 def test_units_are_active_and_start_at_boot(any_host: Host, checked: Checked, found: Found) -> None:
     units = checked.of(any_host, "services")["units"]
     faults = []
-    for unit in expected.units(checked.estate, any_host):
+    declared = (*expected.units(any_host), *expected.agent_units(checked.estate, any_host))
+    for unit in declared:
         shown = units.get(unit.name, {})
         if shown.get("ActiveState") != "active":
             faults.append(f"{unit.name} is {shown.get('ActiveState', 'not there')} ({shown.get('SubState')})")
         if unit.at_boot and shown.get("UnitFileState") != "enabled":
             faults.append(f"{unit.name} does not start at boot: {shown.get('UnitFileState')}")
     assert not faults, "\n".join(faults)
-    found(", ".join(unit.name for unit in expected.units(checked.estate, any_host)))
+    found(", ".join(unit.name for unit in declared))
 
 
 def test_no_unit_has_failed(any_host: Host, checked: Checked) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -115,3 +116,38 @@ def test_what_nft_itself_prints_is_read_right() -> None:
         "tcp 22 from 198.18.1.1/32",
         "udp 53 from 198.18.1.20/32, 198.18.2.20/32",
     ]
+
+
+def agent_table(*, held: bool = False) -> list[dict[str, Any]]:
+    table = {"family": "inet", "table": packet_filter.AGENT_TABLE}
+    sets = [{"set": {**table, "name": name}} for name in packet_filter.AGENT_SETS]
+    if held:
+        sets[0]["set"]["elem"] = ["198.18.1.20"]
+    chains_of_it = [
+        {"chain": {**table, "name": hook, "hook": hook, "policy": "accept"}} for hook in ("input", "output")
+    ]
+    rules = [
+        {"rule": {**table, "chain": hook, "expr": [{"reject": {"type": "tcp reset"}}]}}
+        for hook in ("input", "output")
+        for _set in packet_filter.AGENT_SETS
+    ]
+    return [*sets, *chains_of_it, *rules]
+
+
+def test_a_fence_that_is_ready_has_no_fault() -> None:
+    assert packet_filter.fence_faults([*healthy(), *agent_table()]) == []
+
+
+def test_a_fence_that_stands_or_is_not_there_is_told() -> None:
+    assert any("stands" in fault for fault in packet_filter.fence_faults(agent_table(held=True)))
+    assert packet_filter.fence_faults(healthy()) != []
+    assert packet_filter.fence_faults(agent_table()[:-1]) != []
+
+
+def test_the_fence_is_ours_where_the_estate_has_agents() -> None:
+    hosts = {host.role: host for host in placement.hosts(ESTATE)}
+    fence = (packet_filter.FAMILY, packet_filter.AGENT_TABLE)
+    agents = replace(ESTATE, fence_and_release=True)
+    assert fence in packet_filter.own_tables(agents, hosts["database"])
+    assert fence not in packet_filter.own_tables(agents, hosts["control"])
+    assert fence not in packet_filter.own_tables(ESTATE, hosts["database"])
