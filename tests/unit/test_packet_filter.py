@@ -120,9 +120,8 @@ def test_what_nft_itself_prints_is_read_right() -> None:
 
 def agent_table(*, held: bool = False) -> list[dict[str, Any]]:
     table = {"family": "inet", "table": packet_filter.AGENT_TABLE}
-    sets = [{"set": {**table, "name": name}} for name in packet_filter.AGENT_SETS]
-    if held:
-        sets[0]["set"]["elem"] = ["198.18.1.20"]
+    elements = {"elem": ["198.18.1.20"]} if held else {}
+    sets = [{"set": {**table, "name": name, **elements}} for name in packet_filter.AGENT_SETS]
     chains_of_it = [
         {"chain": {**table, "name": hook, "hook": hook, "policy": "accept"}} for hook in ("input", "output")
     ]
