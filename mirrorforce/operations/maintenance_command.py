@@ -30,7 +30,7 @@ Env = Annotated[
 
 def maintenance(cell: Cell, state: Switch, env: Env = "lab") -> None:
     """Have a cell's failover agents keep still while you work on it. Patroni goes on by itself."""
-    from mirrorforce.operations import maintenance as operation  # noqa: PLC0415 - as the other verbs
+    from mirrorforce.operations import maintenance as operation
 
     workspace, estate = environment.declared(env)
     on = state is State.ON
