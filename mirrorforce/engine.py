@@ -266,7 +266,7 @@ def _carry_out(
     variables: Mapping[str, str] | None,
 ) -> tuple[Outcome, MirrorforceError | None]:
     """Run an operation: how it went, and why it failed where it did."""
-    account = Account(stack)
+    account = Account(stack, looks=verb == "refresh")
     started = time.monotonic()
 
     def take(line: str) -> None:

@@ -18,6 +18,11 @@ QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "discard"})
 LOSES = frozenset({"delete", "replace", "delete-replaced", "create-replacement"})
 """Operations after which what a resource held is gone."""
 
+TELLING: Mapping[str, frozenset[str]] = {"Instance": frozenset({"instanceState"})}
+"""By kind, what no program declares and a refresh is to tell of all the same: somebody stopped a host.
+
+The engine compares what was declared, so that it calls such a resource the same."""
+
 _REFUSALS = ("marked for protection", "because it is protected")
 """How the engine says that it does not delete or replace what is protected."""
 
@@ -74,9 +79,10 @@ class Finding:
 
 @dataclass(slots=True)
 class Account:
-    """What a stream of events has said so far."""
+    """What a stream of events has said so far. `looks`: it is a refresh's, which tells what is."""
 
     stack: str
+    looks: bool = False
     steps: list[Step] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -98,6 +104,8 @@ class Account:
         if summary := event.get("summaryEvent"):
             self.counts = summary.get("resourceChanges") or {}
         step = step_of(self.stack, event)
+        if step and self.looks:
+            step = as_found(step)
         if step:
             self.steps.append(step)
         return step
@@ -160,6 +168,15 @@ def step_of(stack: str, event: Mapping[str, Any]) -> Step | None:
                 before=old.get("outputs") or {}, after=new.get("outputs") or {},
             )  # fmt: skip
     return None
+
+
+def as_found(step: Step) -> Step:
+    """The step of a refresh, as an update of what is telling where that is another than the state has it."""
+    known = TELLING.get(step.kind, frozenset()) & {*step.before, *step.after}
+    differs = tuple(sorted(name for name in known if step.before.get(name) != step.after.get(name)))
+    if step.changes or not differs:
+        return step
+    return replace(step, operation="update", diffs=differs)
 
 
 def _name(urn: str) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce.drift.finding import Finding, Mend
 from mirrorforce.drift.severity import severity_of
+from mirrorforce.engine_events import TELLING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from mirrorforce.drift.finding import By
     from mirrorforce.engine import Outcome
     from mirrorforce.engine_events import Step
     from mirrorforce.estate import Host
@@ -28,17 +30,23 @@ def of_refresh(outcome: Outcome) -> Iterator[Finding]:
             yield _finding(step, f"{step.kind}.exists", "there", "gone", f"pulumi up makes {step.name} anew")
             continue
         for name in changed_properties(step):
+            by_hand = name in TELLING.get(step.kind, ())
             yield _finding(
                 step,
                 f"{step.kind}.{name}",
                 _shown(step.before.get(name)),
                 _shown(step.after.get(name)),
-                f"pulumi up brings {step.name} back",
+                f"somebody brings {step.name} back: pulumi up does not declare it"
+                if by_hand
+                else f"pulumi up brings {step.name} back",
+                by="hand" if by_hand else "stack",
             )
 
 
 def changed_properties(step: Step) -> tuple[str, ...]:
     """The properties of a resource that are not as the stack knows them."""
+    if step.diffs and TELLING.get(step.kind, frozenset()).issuperset(step.diffs):
+        return step.diffs
     names = {*step.before, *step.after} - set(_INNER)
     changed = tuple(sorted(name for name in names if step.before.get(name) != step.after.get(name)))
     return changed or step.diffs or ("state",)
@@ -68,7 +76,7 @@ def _of_host(name: str, item: str, declared: str, found: str, stack: str) -> Fin
     return Finding(("infrastructure",), name, item, declared, found, place, severity_of(item), mend)
 
 
-def _finding(step: Step, item: str, declared: str, found: str, what: str) -> Finding:
+def _finding(step: Step, item: str, declared: str, found: str, what: str, by: By = "stack") -> Finding:
     return Finding(
         ("infrastructure",),
         step.name,
@@ -77,7 +85,7 @@ def _finding(step: Step, item: str, declared: str, found: str, what: str) -> Fin
         found,
         f"stack {step.stack}, {step.kind} {step.name}",
         severity_of(item),
-        Mend("stack", what, step.stack),
+        Mend(by, what, step.stack),
     )
 
 

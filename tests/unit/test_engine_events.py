@@ -39,6 +39,29 @@ def test_only_operations_that_ended_and_change_something_count_as_changes() -> N
     assert [str(step) for step in account.changed] == ["create Host east-na1"]
 
 
+def stopped_instance() -> str:
+    kind = "aws:ec2/instance:Instance"
+    metadata = {
+        "op": "same", "urn": URN, "type": kind,
+        "old": {"outputs": {"instanceState": "running", "privateDns": "a"}},
+        "new": {"outputs": {"instanceState": "stopped", "privateDns": "b"}},
+    }  # fmt: skip
+    return json.dumps({"resOutputsEvent": {"metadata": metadata}})
+
+
+def test_a_refresh_tells_of_a_host_that_somebody_stopped_though_nobody_declares_that_it_runs() -> None:
+    account = Account("aws-east", looks=True)
+    account.take(stopped_instance())
+    (found,) = account.changed
+    assert (found.operation, found.diffs) == ("update", ("instanceState",))
+
+
+def test_a_preview_does_not_since_up_would_not_start_it() -> None:
+    account = Account("aws-east")
+    account.take(stopped_instance())
+    assert account.changed == ()
+
+
 def test_the_stack_as_a_whole_is_no_step() -> None:
     assert Account("lab-east").take(line("resOutputsEvent", "create", type_="pulumi:pulumi:Stack")) is None
 
