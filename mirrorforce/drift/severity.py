@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 _CRITICAL = re.compile(
     r"""
       ^/etc/(sudoers|ssh/|mirrorforce/firewall|mirrorforce/pki/|patroni/|shadow|ld\.so\.preload)
-    | authorized_keys$ | ^account\ | ^superuser | ^pg_hba | ^nftables | \.exists$ | \.running$
+    | authorized_keys$ | ^account\ | ^superuser | ^pg_hba | ^nftables
+    | \.exists$ | \.running$ | \.instanceState$
     | ^(patroni|etcd|gdnsd|mirrorforce-firewall)\.service$
     | synchronous | ^parameter\ (fsync|full_page_writes|ssl|archive|data_checksums|password_encryption)
     | configuration\ (pause|synchronous\w*|failsafe_mode)$

@@ -25,7 +25,7 @@ from mirrorforce.drift import configuration, facts, infrastructure
 from mirrorforce.drift.finding import Finding, merged
 from mirrorforce.drift.requests import for_drift
 from mirrorforce.engine import Outcome
-from mirrorforce.engine_events import Account
+from mirrorforce.engine_events import Account, Step
 from mirrorforce.inventory import Inventory, InventoryHost
 from mirrorforce.onhost import facts_drift, mend
 from mirrorforce.onhost.probe import SECTIONS
@@ -75,6 +75,17 @@ def test_each_property_that_is_another_is_a_finding_of_its_stack() -> None:
     ]
     assert found[0].severity == "critical"
     assert (found[0].mend.by, found[0].mend.where) == ("stack", "lab-east")
+
+
+def test_a_host_on_aws_that_somebody_stopped_is_one_finding_that_a_person_mends() -> None:
+    before, after = ({"instanceState": state, "privateDns": state} for state in ("running", "stopped"))
+    step = Step(
+        "aws-dev", "update", "Instance", "dev-app", "done",
+        diffs=("instanceState",), before=before, after=after,
+    )  # fmt: skip
+    (found,) = infrastructure.of_refresh(Outcome("aws-dev", (step,), 1.0))
+    assert (found.item, found.declared, found.found) == ("Instance.instanceState", "running", "stopped")
+    assert (found.severity, found.mend.by) == ("critical", "hand")
 
 
 def test_a_resource_that_is_gone_is_one_finding() -> None:
