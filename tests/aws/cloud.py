@@ -18,13 +18,17 @@ EMULATOR = Path(__file__).with_name("emulator.py")
 ACCOUNT = "123456789012"
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "arm64"}
 IMAGE = "debian-13-{architecture}-20261101-2290"
+OWN_KEY = "AKIAUNDERTEST0000000"
+"""The access key of what is under test; calls are recorded by key."""
+BY_HAND_KEY = "AKIABYHAND0000000000"
+"""The access key of whoever looks, and changes things behind its back."""
 
 
 @dataclass
 class Cloud:
     """An account that is empty at first. Used as a context, it is gone at the end.
 
-    calls: a file for the action of every call, as IAM names it.
+    calls: a file for every call: with whose key, and the action as IAM names it.
     """
 
     calls: Path | None = None
@@ -52,7 +56,7 @@ class Cloud:
         """What leads every client to this account, and no client to the machine's own."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_ACCESS_KEY_ID": OWN_KEY,
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -69,9 +73,15 @@ class Cloud:
             service,
             region_name=region,
             endpoint_url=self.endpoint,
-            aws_access_key_id="test",
+            aws_access_key_id=BY_HAND_KEY,
             aws_secret_access_key="test",
         )
+
+    def actions(self) -> list[str]:
+        """The actions that were called so far by what is under test, as IAM names them, in their order."""
+        assert self.calls
+        lines = (line.split() for line in self.calls.read_text().splitlines())
+        return [action for key, action in lines if key == OWN_KEY]
 
     def publish_images(self, region: str, name: str = IMAGE) -> None:
         """Publish an image for each architecture in a region, as Debian does."""

@@ -22,9 +22,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An empty account, which is the one that everything in this process and below it talks to."""
-    with Cloud() as account, pytest.MonkeyPatch.context() as patch:
+    calls = tmp_path_factory.mktemp("calls") / "calls"
+    with Cloud(calls) as account, pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
         for name, value in account.environment.items():

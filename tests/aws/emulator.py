@@ -158,7 +158,7 @@ def _add_client_id(self: IamResponse) -> ActionResult:
 
 def _recorded(call: Callable[[BaseResponse], Any], calls: TextIO) -> Callable[[BaseResponse], Any]:
     def called(self: BaseResponse) -> Any:  # noqa: ANN401
-        calls.write(f"{self.service_name}:{self._get_action()}\n")
+        calls.write(f"{self.access_key} {self.service_name}:{self._get_action()}\n")
         return call(self)
 
     return called

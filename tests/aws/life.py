@@ -1,0 +1,112 @@
+"""The life of one estate in an emulated account, in the operations of the verbs themselves."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from mirrorforce import engine, engine_home
+from mirrorforce.operations import down, plan, up
+from mirrorforce.progress import Phases
+from mirrorforce.workspace import ROOT, Workspace
+from tests.aws import declared
+from toolchain import setup_aws_provider
+from toolchain.setup_engine import NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mirrorforce.engine import Outcome
+    from mirrorforce.estate import Estate
+    from mirrorforce.inventory import Inventory
+    from mirrorforce.secrets import EstateSecrets
+    from tests.aws.cloud import Cloud
+
+    Change = Callable[[dict[str, Any]], object]
+
+REGIONS = ("us-east-1", "us-west-1", "us-west-2")
+_LOOK_EVERY = 0.05
+
+
+def plugin_that_cannot_be_had() -> str:
+    """Why there is no provider plugin on this machine, and can be none; '' where there has to be one."""
+    folder = engine_home.engine_folder()
+    if (folder / NOTE).read_text().strip() != "go":
+        return ""  # the engine from its makers downloads it
+    searched = setup_aws_provider.places()
+    if setup_aws_provider.newest(searched):
+        return ""
+    return f"no {setup_aws_provider.TERRAFORM_PROVIDER}_v* below {', '.join(map(str, searched))}"
+
+
+@dataclass
+class Life:
+    """An estate, declared and changed by its file."""
+
+    cloud: Cloud
+    ws: Workspace = field(default_factory=partial(Workspace, declared.ENV))
+    phases: Phases = field(default_factory=lambda: Phases(Console(file=io.StringIO())))
+
+    def declare(self, *changes: Change) -> Estate:
+        """Write the estate file, with these changes; the estate that it declares."""
+        document = declared.document()
+        for change in changes:
+            change(document)
+        return declared.declare(document)
+
+    def secrets(self, estate: Estate) -> EstateSecrets:
+        """What `up` has first."""
+        up.have_platforms(estate, self.phases)
+        return up.have_secrets(self.ws, estate, self.phases)
+
+    def up(self, estate: Estate, consent: plan.Consent = plan.NOTHING) -> Inventory:
+        """`mirrorforce up` as far as AWS goes: moto's hosts are no machines that could be converged."""
+        sites = [site.name for site in estate.sites]
+        return up.have_sites(self.ws, estate, sites, self.secrets(estate), self.phases, consent)
+
+    def look(self, estate: Estate, *sites: str) -> dict[str, Outcome]:
+        """`pulumi preview` of all stacks, or of these sites alone, by site, with what went wrong."""
+        key = engine.read_secrets(self.ws).ssh_public_key
+        stacks = {stack.part: str(stack) for stack in engine.stacks_of(estate)}
+        wanted = sites or tuple(stacks)
+        keys = {part: "" if part == "interconnect" else key for part in wanted}
+        found = engine.side_by_side(
+            [partial(engine.look, self.ws, stacks[part], public_key=keys[part]) for part in wanted]
+        )
+        return dict(zip(wanted, found, strict=True))
+
+    def refresh(self, estate: Estate) -> dict[str, Outcome]:
+        """`pulumi refresh` of all stacks, which changes nothing, by site."""
+        stacks = engine.stacks_of(estate)
+        found = engine.side_by_side([partial(engine.refresh, self.ws, str(stack)) for stack in stacks])
+        return {stack.part: outcome for stack, outcome in zip(stacks, found, strict=True)}
+
+    def down(self, estate: Estate) -> None:
+        """`mirrorforce down`."""
+        down.down(self.ws, estate, self.phases)
+
+    def interrupt_at(self, action: str) -> threading.Thread:
+        """Ctrl-C as soon as this action is called the next time, also where whoever started us ignores it."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        known = self.cloud.actions().count(action)
+
+        def watch() -> None:
+            while self.cloud.actions().count(action) == known:
+                time.sleep(_LOOK_EVERY)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        return watching
+
+
+POLICY_PACK = str(ROOT / "policy")
