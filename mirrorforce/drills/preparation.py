@@ -27,7 +27,6 @@ _TWO_SEGMENTS_MIB = 32
 _ORDER_SECONDS = 180.0
 _LED_WITHIN = 20.0
 _SYNCHRONOUS = ("quorum", "sync")
-_MOVER = "etcd_leader_mover.service"
 
 
 def require_healthy(ctx: Context, within: float = HEALTHY_WITHIN) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def place_etcd_leader(ctx: Context, cell: str, given: EtcdLeader | None, report:
         limit=_LED_WITHIN,
         otherwise=lambda: MirrorforceError(
             f"etcd is not led from {' or '.join(sites)} after {_LED_WITHIN:.0f} s",
-            f"mirrorforce ssh {facts.etcd_leader} journalctl -u {_MOVER}",
+            f"mirrorforce ssh {facts.etcd_leader} journalctl -u {switchover.ETCD_LEADER_MOVER}",
         ),
     )
 
@@ -99,7 +98,8 @@ def order_etcd_leader(ctx: Context, site: str, seconds: float) -> None:
     """Let etcd be led from this site for so long; 0 seconds end an order. Hosts that are off hear nothing."""
     order = json.dumps({"site": site, "until": time.time() + seconds})
     path = etcd_leader_mover.ORDER
-    script = f"printf %s '{order}' > {path}.new && mv {path}.new {path} && systemctl start {_MOVER}"
+    look = f"systemctl start {switchover.ETCD_LEADER_MOVER}"
+    script = f"printf %s '{order}' > {path}.new && mv {path}.new {path} && {look}"
     controls = [host.name for host in ctx.inventory.of_role("control")]
     ctx.on_all(ctx.with_power(controls), script, "ordering etcd's leadership")
 
