@@ -89,8 +89,12 @@ class Running:
 def start(
     ctx: Context, cell: str, kinds: Sequence[Load], also_at: Sequence[str], primary: str, *, seconds: float
 ) -> Running:
-    """Start clients of these kinds (and pgbench) for at most `seconds`; returns when they write."""
+    """Start clients of these kinds (and pgbench) for at most `seconds`; returns when they write.
+
+    Those that a killed drill left are stopped before: they would go on writing while members are compared.
+    """
     host = application.host_of(ctx.inventory)
+    workload.stop_left(ctx.ws, [host, *(member.name for member in ctx.inventory.of_cell(cell))])
     groups = workload.groups_of(kinds)
     units: list[Unit] = []
     if "pgbench" in kinds:

@@ -23,7 +23,7 @@ from mirrorforce.drills import (
 from mirrorforce.drills.actions import Context
 from mirrorforce.drills.report import DrillRun
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.operations import names
+from mirrorforce.operations import names, workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 JSON_FILE, HTML_FILE = "drill.json", "drill.html"
 """The last run's report, among the environment's reports."""
+
+_HAVE_CLIENTS = ("application", "database")
 
 Document = dict[str, Any]
 
@@ -74,8 +76,9 @@ def outstanding(ws: Workspace) -> tuple[str, ...]:
 
 
 def heal(ws: Workspace, estate: Estate, inventory: Inventory, say: Callable[[str], None]) -> None:
-    """Undo whatever a drill left behind; nothing to do where nothing is."""
+    """Undo whatever a drill left behind, and stop its clients; nothing to do where nothing is."""
     actions.heal(Context(ws, estate, inventory, say))
+    workload.stop_left(ws, [host.name for host in inventory.hosts if host.role in _HAVE_CLIENTS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ _SOCKETS = "/var/run/postgresql"
 _MARGIN_SECONDS = 30.0
 _LOGS = "/var/tmp"  # noqa: S108 (each run has a name of its own, made at random)
 
+_CLIENTS, _PGBENCH = "mirrorforce-clients-", "mirrorforce-pgbench-"
+"""What the names of runs begin with: units on hosts and, for clients, their records too."""
+
 # The line of an acknowledged write, whole; the order of keys is `onhost.workload_log`'s.
 _WRITTEN = r'^\{"kind": "(append|transfer|list)",.*"outcome": "acknowledged",.*\}$'
 
@@ -172,13 +175,31 @@ def start_at_member(ws: Workspace, host: str, member: str, cell: Cell, *, second
     return _work(ws, clients, seconds, [group.at(target) for group in AT_MEMBER])
 
 
+def stop_left(ws: Workspace, hosts: Iterable[str]) -> None:
+    """Stop what a killed run left at work on these hosts, and delete its records; nothing where nothing is.
+
+    Whoever calls holds the environment's lock, and has no load running. Such clients end by themselves, but
+    after minutes: until then members differ by the rows that are being written.
+    """
+    command = (
+        f"sudo -n systemctl stop '{_CLIENTS}*' '{_PGBENCH}*' && sudo -n find {_LOGS} -maxdepth 1 "
+        f"-name '{_CLIENTS}*.log' -delete"
+    )
+    for host, result in remote.run_on_all(ws, hosts, command, timeout=30.0).items():
+        if not result.ok:
+            raise MirrorforceError(
+                f"what may be left of an earlier run cannot be stopped on {host}: {result.reason}",
+                f"mirrorforce ssh {host} systemctl list-units 'mirrorforce-*'",
+            )
+
+
 def delete_rows(ws: Workspace, host: str, cell: str, run: str) -> None:
     """Delete what the clients of a run wrote, from an application host; the cell must take writes."""
     _of_tables(ws, host, cell, "forget", run)
 
 
 def _new_run(cell: str) -> str:
-    return f"mirrorforce-clients-{cell}-{secrets.token_hex(4)}"
+    return f"{_CLIENTS}{cell}-{secrets.token_hex(4)}"
 
 
 def _work(ws: Workspace, clients: Clients, seconds: float, groups: Sequence[str]) -> Clients:
@@ -212,6 +233,6 @@ def start_pgbench(ws: Workspace, host: str, cell: str, *, seconds: float, client
         application.PGBENCH, f"--client={clients}", f"--time={seconds:.0f}", "--no-vacuum",
         application.service(cell),
     ]  # fmt: skip
-    unit = Unit(f"mirrorforce-pgbench-{cell}-{secrets.token_hex(4)}", host, seconds + 10.0)
+    unit = Unit(f"{_PGBENCH}{cell}-{secrets.token_hex(4)}", host, seconds + 10.0)
     unit.start(ws, ["sh", "-c", f"until {shlex.join(pgbench)}; do sleep 0.5; done"])
     return unit

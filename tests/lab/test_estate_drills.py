@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import pytest
 
+from mirrorforce import remote
 from mirrorforce.drills import ledger, spec
 from mirrorforce.errors import ExitCode
 from mirrorforce.workspace import ROOT, Workspace
@@ -116,6 +117,8 @@ def test_a_drill_that_was_killed_is_healed_by_the_next_command(user: User) -> No
     assert healed.status == ExitCode.AS_DECLARED, healed
     assert "isolate east" in healed.out
     assert ledger.outstanding(ws) == ()
+    at_work = ["systemctl", "list-units", "--no-legend", "mirrorforce-clients-*", "mirrorforce-pgbench-*"]
+    assert remote.run(ws, "dev-app", at_work).stdout == ""
     whole = user.mirrorforce("wait", ENV)
     assert whole.status == ExitCode.AS_DECLARED, whole
 
