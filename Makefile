@@ -48,6 +48,10 @@ test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose 
 models: $(VENV)/.dev $(VENV)/.checkers ## search the failover protocol's model: the rules hold, and each is needed
 	@$(BIN)/pytest --quiet --numprocesses 2 --dist worksteal tests/models
 
+.PHONY: schedules
+schedules: $(VENV)/.dev ## search the simulated cell anew for what loses a row when a failover rule is broken
+	@$(BIN)/python -m tests.simulated.search
+
 # A model checker, and the compiler of what it writes.
 $(VENV)/.checkers: | $(VENV)/bin/python
 	@command -v spin >/dev/null && command -v cc >/dev/null || { \

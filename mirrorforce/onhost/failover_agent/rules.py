@@ -77,9 +77,9 @@ def guard_over(pace: Pace, leader_seen_for: float) -> bool:
 
 
 def awaited(view: View, now: Round, given: Iterable[str]) -> list[str]:
-    """Members with a living agent that have not promised yet: every one that can be reached is fenced.
+    """RULE 4: members with a living agent that have not promised yet: each that can be reached is fenced.
 
-    Rule 4 asks for their positions; to wait for their promises is a second line.
+    Such a member says by its promise alone what it has, so `ahead` is sound only once none is awaited.
     """
     return sorted(view.alive.difference(given) - {now.target})
 

@@ -32,10 +32,12 @@ class Etcd:
 
     def expire(self, now: float) -> None:
         for lease in [one for one, until in self.leases.items() if until <= now]:
-            del self.leases[lease]
-            for key in [key for key, held in self.keys.items() if held.lease == lease]:
-                self.revision += 1
-                del self.keys[key]
+            self.revoke(lease)
+
+    def revoke(self, lease: int) -> None:
+        self.leases.pop(lease, None)
+        for key in [key for key, held in self.keys.items() if held.lease == lease]:
+            self.delete(key)
 
     def put(self, key: str, value: str, lease: int | None = None) -> None:
         self.revision += 1
