@@ -34,7 +34,7 @@ demo: setup ## show a failover: load, the loss of a coast, what was kept
 
 check: lint types test-unit ## lint, types, unit and program tests: quick
 
-test: setup $(VENV)/.dev lint lint-roles lint-workflows types ## everything: lint, types, unit, program, AWS on moto, and the lab end to end, on estates of its own
+test: setup $(VENV)/.dev lint lint-roles lint-workflows types models ## everything: lint, types, the failover model, unit, program, AWS on moto, and the lab end to end, on estates of its own
 	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/aws tests/lab
 
 .PHONY: test-zoo

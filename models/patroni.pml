@@ -49,6 +49,14 @@ inline read_sync() { knows_sync = 1 }
 #define ASLEEP STALE
 #endif
 
+/* KEEPS_KEY: the old primary does not fail while it has its key, so that releases and switchovers alone make
+ * vacancies: what Patroni loses by itself when it is paused, or asked for a switchover, is left out so. */
+#ifdef KEEPS_KEY
+#define FAILS (leader != OLD)
+#else
+#define FAILS (1)
+#endif
+
 /* CALM=2, 3: the old primary never comes back. */
 #if CALM >= 2
 #define RETURNS STORM
@@ -78,10 +86,12 @@ proctype Primary() {
   :: d_step { STORM && up && written < ROWS -> written++; TELL("primary: writes row %d\n", written) }
 
   /* It demotes, crashes, or its host does; or it stops cleanly, and deletes the key. */
-  :: d_step { up && (STORM || leader > OLD) -> TELL("primary: stops\n"); up = 0; thinks_leader = 0 }
+  :: d_step { up && FAILS && (STORM || leader > OLD) -> TELL("primary: stops\n"); up = 0; thinks_leader = 0 }
+#ifndef KEEPS_KEY
   :: d_step { STORM && up && !writing && leader == OLD && ASLEEP == 0 ->
        TELL("primary: stops cleanly, deletes the leader key\n");
        up = 0; thinks_leader = 0; VACANT_BY(0) }
+#endif
 
   /* Patroni reads the cluster. */
   :: d_step { up && !WAITS && (thinks_leader != (leader == OLD) || thinks_leader && !knows_sync) ->
@@ -154,7 +164,9 @@ proctype Etcd() {
        fi;
        write_lost() }
 
+#ifndef KEEPS_KEY
   :: d_step { LEASE_LIVES && STALE == 0 && EXPIRES -> TELL("etcd: the primary's lease runs out\n"); lease_ends() }
+#endif
   od
 }
 

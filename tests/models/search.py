@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ MEMORY_MIB = 5500
 DEEP = 3_000_000
 """Steps of the longest run that a complete search may follow: fifteen times what one was seen to need."""
 
+_LOOK_S = 0.05
 _NICE = 10  # a search saturates its core: whoever works on the machine meanwhile goes first
 # What a report says when the search did not see everything it might have.
 _CUT_SHORT = (
@@ -38,9 +42,9 @@ class ModelError(Exception):
 class Search:
     """What one search found.
 
-    `states` counts distinct states, `depth` the steps of the longest run; `seconds` is the time of the search
-    alone, `memory` is in MiB. `broken` is the assertion that failed, or None. `complete` says that every
-    reachable state was seen; `unreached` counts statements of the model that no run came to.
+    `states` counts distinct states, `depth` the steps of the longest run; `seconds` is the CPU time of the
+    search alone, `memory` is in MiB. `broken` is the assertion that failed, or None. `complete` says that
+    every reachable state was seen; `unreached` counts statements of the model that no run came to.
     """
 
     states: int
@@ -55,21 +59,20 @@ class Search:
 def complete(options: Sequence[str], folder: Path, *, depth: int = DEEP) -> Search:
     """Every state that the model with `options` can come to."""
     _compile(options, folder)
-    return read(_tool(["./pan", "-E", f"-m{depth}", "-w26"], folder))
+    return _searched(["./pan", "-E", f"-m{depth}", "-w26"], folder)
 
 
 def sampled(options: Sequence[str], folder: Path, seconds: int) -> Search:
-    """What can be seen in `seconds`, in random order; states are told apart by three bits of 2^31."""
+    """What can be seen in `seconds` of CPU, in random order; states are told apart by three bits of 2^31."""
     _compile(options, folder, "-DBITSTATE", "-DT_RAND", "-DP_RAND")
-    bounded = ["timeout", "--signal=INT", str(seconds)]
-    return read(_tool([*bounded, "./pan", "-E", "-m20000", "-w31", "-k3", "-RS1"], folder))
+    return _searched(["./pan", "-E", "-m20000", "-w31", "-k3", "-RS1"], folder, seconds)
 
 
 def broken(options: Sequence[str], folder: Path) -> Search:
     """A run that breaks a property, if there is one: first a short one, for people who read it, then any."""
     _compile(options, folder)
     for depth in (60, 90, DEEP):
-        found = read(_tool(["./pan", "-E", f"-m{depth}", "-w24"], folder))
+        found = _searched(["./pan", "-E", f"-m{depth}", "-w24"], folder)
         if found.broken:
             break
     return found
@@ -81,7 +84,7 @@ def story(options: Sequence[str], folder: Path) -> str:
 
 
 def read(report: str) -> Search:
-    """What pan's report says. ModelError when it is none."""
+    """What pan's report says, `seconds` as elapsed. ModelError when it is none."""
     failed = re.search(r"^pan:\d+: assertion violated (.*) \(at depth \d+\)", report, re.MULTILINE)
     return Search(
         states=int(_figure(r"(\d+) states, stored", report)),
@@ -101,6 +104,33 @@ def _compile(options: Sequence[str], folder: Path, *flags: str) -> None:
     # All processes share everything: partial order reduction would reduce nothing. Warnings are spin's own.
     fixed = ["-O2", "-w", "-DSAFETY", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MIB}"]
     _tool(["cc", *fixed, *flags, "-o", "pan", "pan.c"], folder)
+
+
+def _searched(command: Sequence[str], folder: Path, limit: float = float("inf")) -> Search:
+    """What the search reports; interrupted after `limit` seconds of CPU."""
+    before = _spent()
+    with (folder / "report").open("w+", encoding="utf-8") as report:
+        with subprocess.Popen(
+            ["nice", "-n", str(_NICE), *command], cwd=folder, stdout=report, stderr=subprocess.STDOUT
+        ) as running:
+            while running.poll() is None:
+                if _spent_by(running.pid) > limit:
+                    running.send_signal(signal.SIGINT)
+                time.sleep(_LOOK_S)
+        report.seek(0)
+        return replace(read(report.read()), seconds=_spent() - before)
+
+
+def _spent() -> float:
+    """Seconds of CPU of all processes that were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _spent_by(process: int) -> float:
+    """Seconds of CPU of a process of ours that runs (proc_pid_stat(5): utime, stime)."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _unreached(report: str) -> int:
