@@ -102,8 +102,8 @@ distclean: ## remove the caches (engine, image, Go) and the virtual environment;
 	@$(SUDO) rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .ansible
 	@$(SUDO) find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-reference: $(VENV)/.dev ## write docs/reference/command-line.md anew
-	@$(BIN)/python -m toolchain.command_reference
+reference: $(VENV)/.dev ## write the pages of docs/reference anew that are made of the code
+	@$(BIN)/python -m toolchain.reference
 
 engine: $(VENV)/.run
 	@$(AS_ROOT) $(BIN)/python -m toolchain.setup_engine

@@ -26,6 +26,7 @@ def meaning(key: str) -> str:
 def of_step() -> dict[str, Any]:
     """The schema of a step: one alternative for each key that makes a step."""
     return {
+        "title": "a step",
         "description": "One step: one thing to do, with its options; or a wait.",
         "type": "object",
         "oneOf": [_alternative(key) for key in FORMS],

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+
+from jsonschema import Draft202012Validator
 
 from mirrorforce import aws_cost, aws_prices, estate_file, placement
 from mirrorforce.aws_prices import Prices
@@ -33,6 +36,12 @@ def lines_of(part: str, region: str = "us-east-1", estate: object = ESTATE) -> d
     found = aws_cost.estimate(estate, PRICES)
     (chosen,) = (each for each in found.parts if (each.name, each.region) == (part, region))
     return {line.what: line for line in chosen.lines}
+
+
+def test_the_table_of_prices_is_what_its_schema_says() -> None:
+    schema = json.loads((ROOT / "schemas" / "aws-prices.schema.json").read_text())
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator.validate(json.loads(aws_prices.FILE.read_text()))
 
 
 def test_an_hour_is_counted_730_times_a_month() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from mirrorforce import cli
 from mirrorforce.errors import ExitCode
-from toolchain import command_reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +62,6 @@ def test_validate_says_what_the_estate_promises(
 ) -> None:
     assert run(monkeypatch, "validate", "lab") == ExitCode.AS_DECLARED
     assert "na1" in capsys.readouterr().out
-
-
-def test_the_reference_of_the_command_line_is_up_to_date() -> None:
-    assert command_reference.PATH.read_text(encoding="utf-8") == command_reference.text(), "make reference"
 
 
 def test_ctrl_c_says_how_to_go_on(

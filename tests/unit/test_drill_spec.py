@@ -441,25 +441,6 @@ def test_whatever_stands_in_a_file_the_reader_tells_faults_or_gives_a_drill(
         assert read.steps
 
 
-def test_the_reference_has_every_word_of_the_vocabulary_in_its_tables() -> None:
-    text = REFERENCE.read_text()
-    rows = {row.group(1): row.group(0) for row in re.finditer(r"^\| `(.+?)` \|.*$", text, re.MULTILINE)}
-    for key, form in step_reading.FORMS.items():
-        assert step_schema.meaning(key) in rows[key]
-        assert all(f"`{option}`" in rows[key] for option in form.options)
-    for phrase in phrases.PHRASES:
-        assert phrase.meaning in rows[phrase.text]
-    for condition, meaning in words.CONDITIONS.items():
-        assert meaning in rows[condition]
-    properties = spec.schema()["properties"]
-    nested = (properties["given"]["properties"], properties["expect"]["properties"])
-    for part in (properties, *nested):
-        for key, value in part.items():
-            assert key in rows
-            choices = [*value.get("enum", ()), *value.get("items", {}).get("enum", ())]
-            assert all(f"`{choice}`" in rows[key] for choice in choices)
-
-
 def test_the_example_of_the_reference_is_sound(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", REFERENCE.read_text(), re.DOTALL)
     assert load(tmp_path, example).title

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from mirrorforce import estate_file, flows, placement, role_variables, secrets
+from toolchain.reference import roles as reference
 
 if TYPE_CHECKING:
     from mirrorforce.estate import Estate
@@ -38,9 +40,7 @@ def variables(estate: Estate, known: secrets.EstateSecrets) -> dict[str, Variabl
 
 
 def options(role: str) -> dict[str, Any]:
-    text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8")
-    found: dict[str, Any] = yaml.safe_load(text)["argument_specs"]["main"]["options"]
-    return found
+    return dict(reference.specification(role)["options"])
 
 
 def test_every_host_gets_what_its_roles_require(estate: Estate, variables: dict[str, Variables]) -> None:
@@ -56,6 +56,17 @@ def test_no_host_gets_a_variable_that_its_roles_do_not_document(
     for host in placement.hosts(estate):
         documented = {name for role in ROLES[host.role] for name in options(role)}
         assert set(variables[host.name]) <= documented, host.name
+
+
+def test_what_a_host_gets_and_what_stands_for_the_rest_are_of_the_types_that_its_roles_ask_for(
+    estate: Estate, variables: dict[str, Variables]
+) -> None:
+    for host in placement.hosts(estate):
+        for role in ROLES[host.role]:
+            known = {**reference.defaults(role), **variables[host.name]}
+            validator = ArgumentSpecValidator(options(role))
+            given = {name: value for name, value in known.items() if name in options(role)}
+            assert validator.validate(given).error_messages == [], (host.name, role)
 
 
 def test_site_yml_gives_each_host_these_roles() -> None:

@@ -1,4 +1,4 @@
-"""Writes docs/reference/command-line.md from the command line itself: `make reference`."""
+"""The command line's reference, from the command line itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typer.cli import get_docs_for_click
 
 from mirrorforce import cli
 from mirrorforce.errors import ExitCode
-from mirrorforce.workspace import ROOT
-
-PATH = ROOT / "docs" / "reference" / "command-line.md"
 
 _MEANINGS = {
     ExitCode.AS_DECLARED: "as declared",
@@ -31,7 +28,3 @@ def text() -> str:
         f"{title}\n\nMade by `make reference` from the command line itself.\n\n"
         f"| exit status | meaning |\n| --- | --- |\n{codes}\n{rest.rstrip()}\n"
     )
-
-
-if __name__ == "__main__":
-    PATH.write_text(text(), encoding="utf-8")
