@@ -64,7 +64,9 @@ def _pytest(ws: Workspace, report: Path) -> subprocess.CompletedProcess[str]:
         sys.executable, "-m", "pytest", str(CHECKS), "--quiet", "--no-header", "--tb=no",
         "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={ROOT}", f"--report={report}",
     ]  # fmt: skip
-    environment = {**os.environ, "MIRRORFORCE_ENV": ws.env, "PYTHONPATH": str(ROOT)}
+    # What somebody set for pytest's own runs is not for the checks: a report in another format fails them.
+    own = {"MIRRORFORCE_ENV": ws.env, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    environment = {**os.environ, **own}
     try:
         return subprocess.run(
             line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT,
