@@ -43,6 +43,7 @@ LOAD_SECONDS = 180.0
 """Longest time that load runs; each step that needs it stops it when it has seen enough."""
 
 _FAILED_OVER_WITHIN = 120.0
+_SEEN_WITHIN = 30.0
 _AFTER_FAULT_SECONDS = 8.0
 _BEFORE_FAULT_SECONDS = 6.0
 
@@ -229,10 +230,19 @@ class Demo:
         return found
 
     def _primary(self) -> str:
-        primary = self._cell_of(self._status())["primary"]
-        if primary is None:
-            raise MirrorforceError(f"{self.cell.name} has no primary", f"mirrorforce status {self.ws.env}")
-        return str(primary["host"])
+        """Who leads the cell; under load a look may come too late at every member, so there are several."""
+
+        def leads() -> str | None:
+            primary = self._cell_of(self._status())["primary"]
+            return None if primary is None else str(primary["host"])
+
+        return waiting.until(
+            leads,
+            limit=_SEEN_WITHIN,
+            otherwise=lambda: MirrorforceError(
+                f"{self.cell.name} has no primary", f"mirrorforce status {self.ws.env}"
+            ),
+        )
 
     def _status_with_dead_site(self) -> dict[str, Any]:
         started = time.monotonic()
