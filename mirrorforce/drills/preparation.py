@@ -48,7 +48,7 @@ def bring_home(ctx: Context) -> dict[str, Any]:
         switchover.switchover(ctx.ws, ctx.estate, ctx.inventory, cell["name"], site, ctx.say)
     if not away:
         return report
-    # Its leader goes where the primaries no longer are at the mover's next look, or now.
+    # An order that a killed drill left would hold etcd's leader where a primary is now.
     release_etcd_leader(ctx)
     return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
 

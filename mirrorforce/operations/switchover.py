@@ -117,8 +117,8 @@ def switchover(
     started = time.monotonic()
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     _order(ws, cell, change.old, change.new)
-    stages = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
-    _place_etcd_leader(ws, _look(ws, estate, inventory, cell))
+    stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
+    _move_etcd_leader_away(ws, settled)
     return Switchover(cell.name, changed=True, old=change.old, new=change.new, **stages)
 
 
@@ -135,7 +135,7 @@ def _cell_of(report: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
     return found
 
 
-def _place_etcd_leader(ws: Workspace, report: Mapping[str, Any]) -> None:
+def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
     """Have etcd's leadership leave the site that has become a primary's, now and not at the next tick.
 
     Where it cannot be done the estate runs as before, and status says what is left.
@@ -165,19 +165,20 @@ def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to
     new: str,
     started: float,
     on_progress: Callable[[str], None],
-) -> dict[str, float]:
-    """Seconds from the order to each stage, each when it was first seen."""
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Seconds from the order to each stage, when it was first seen; the report that shows all of them."""
     reached: dict[str, float] = {}
 
-    def settled() -> dict[str, float] | None:
-        found = stages_reached(_cell_of(_look(ws, estate, inventory, cell), cell), new)
+    def settled() -> tuple[dict[str, float], dict[str, Any]] | None:
+        report = _look(ws, estate, inventory, cell)
+        found = stages_reached(_cell_of(report, cell), new)
         seconds = round(time.monotonic() - started, 1)
         for stage in found:
             reached.setdefault(stage, seconds)
         missing = [stage for stage in STAGES if stage not in found]
         if missing:
             on_progress(STAGES[missing[0]].format(new=new, cell=cell.name))
-        return None if missing else reached
+        return None if missing else (reached, report)
 
     return waiting.until(
         settled,
