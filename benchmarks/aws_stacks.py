@@ -24,6 +24,8 @@ from tests.aws.life import Life
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mirrorforce.estate import Estate
+
 RUNS = 3
 
 
@@ -32,8 +34,8 @@ def main(runs: int) -> None:
     with tempfile.TemporaryDirectory() as home, Cloud() as cloud:
         for region in life.REGIONS:
             cloud.publish_images(region)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        with mock.patch.dict(os.environ, {**kept, **cloud.environment, "MIRRORFORCE_HOME": home}, clear=True):
+        emulated = {**cloud.in_place_of(os.environ), "MIRRORFORCE_HOME": home}
+        with mock.patch.dict(os.environ, emulated, clear=True):
             try:
                 report.show("stacks on the emulated AWS", "seconds", measured(Life(cloud), runs))
             finally:
@@ -47,7 +49,7 @@ def measured(one: Life, runs: int) -> dict[str, report.Figures]:
     before = previews(runs)
     up = taken(lambda: one.up(estate))
     standing = previews(runs)
-    refreshed = taken(lambda: found_nothing(one))
+    refreshed = taken(lambda: found_nothing(one, estate))
     down = taken(lambda: one.down(estate))
     return {
         "preview of all five, none up": before,
@@ -64,9 +66,9 @@ def previews(runs: int) -> report.Figures:
     return {"median": statistics.median(found), "worst": max(found)}
 
 
-def found_nothing(one: Life) -> None:
+def found_nothing(one: Life, estate: Estate) -> None:
     """Refresh all stacks; SystemExit where any of them differs from what was made."""
-    found = one.refresh(one.declare())
+    found = one.refresh(estate)
     changed = [str(step) for outcome in found.values() for step in outcome.changed]
     errors = [error for outcome in found.values() for error in outcome.errors]
     if changed or errors:

@@ -67,6 +67,11 @@ class Cloud:
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
 
+    def in_place_of(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """The environment, with this account in place of whatever AWS it leads to."""
+        others = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+        return {**others, **self.environment}
+
     def client(self, service: str, region: str = "us-east-1") -> Any:  # noqa: ANN401 - made at run time
         """A client of boto3: how somebody changes things behind Pulumi's back."""
         return boto3.client(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -25,9 +26,5 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An empty account, which is the one that everything in this process and below it talks to."""
     calls = tmp_path_factory.mktemp("calls") / "calls"
-    with Cloud(calls) as account, pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in account.environment.items():
-            patch.setenv(name, value)
+    with Cloud(calls) as account, mock.patch.dict(os.environ, account.in_place_of(os.environ), clear=True):
         yield account
