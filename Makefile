@@ -35,7 +35,8 @@ demo: setup ## show a failover: load, the loss of a coast, what was kept
 check: lint types test-unit ## lint, types, unit and program tests: quick
 
 test: setup $(VENV)/.dev lint lint-roles lint-workflows types models ## everything: lint, types, the failover model, unit, program, AWS on moto, and the lab end to end, on estates of its own
-	@$(AS_ROOT) $(BIN)/pytest tests/unit tests/program tests/aws tests/lab
+	@$(AS_ROOT) $(BIN)/pytest --numprocesses auto tests/unit tests/program
+	@$(AS_ROOT) $(BIN)/pytest tests/aws tests/lab
 
 .PHONY: test-zoo
 test-zoo: setup $(VENV)/.dev ## drifts made on purpose, on an estate of their own: found, mended (ZOO=all for all of them)

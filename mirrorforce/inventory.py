@@ -163,7 +163,7 @@ def write_access_into(access: Path, inventory: Inventory, secrets: EstateSecrets
 
 def close_access(ws: Workspace) -> None:
     """End the ssh connections that are kept open; each holds on to its site's network namespace."""
-    for socket in (ws.access / "control").glob("*"):
+    for socket in ws.control.glob("*"):
         exit_master = ["ssh", "-o", f"ControlPath={socket}", "-O", "exit", socket.name]
         subprocess.run(exit_master, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=10)
 

@@ -110,19 +110,41 @@ def run(
     *,
     stdin: str | bytes | None = None,
     timeout: float = 10.0,
+    patience: float = 0.0,
 ) -> Result:
     """Run `command` on `host` and return what it gave, after at most `timeout` seconds.
+
+    A host that was reached in this time has `patience` seconds more: one that is slow is no dead one, and
+    a new connection that is cut off before it stands has to be made again by the next who asks.
 
     Scripts and secrets go by `stdin`: argument lists can be read by every user of both machines.
     At the limit the local ssh and all it started are killed; a command that must not outlive that
     on the host carries its own limit (timeout(1), `systemd-run`).
     """
     line = _batch(arguments(ws, host, command), timeout)
-    return run_line(line, stdin.encode() if isinstance(stdin, str) else stdin, timeout)
+    # ssh ends by itself where a new connection finds nobody (_batch); one that is kept open does not tell.
+    reached_if_running = not (ws.control / host).exists()
+    return run_line(
+        line,
+        stdin.encode() if isinstance(stdin, str) else stdin,
+        timeout,
+        patience=patience,
+        reached=lambda output: bool(output) or reached_if_running,
+    )
 
 
-def run_line(line: Sequence[str], stdin: bytes | None, timeout: float) -> Result:
-    """Run a whole ssh command line, as `run` does: for who reaches a machine that is no host yet."""
+def run_line(
+    line: Sequence[str],
+    stdin: bytes | None,
+    timeout: float,
+    *,
+    patience: float = 0.0,
+    reached: Callable[[bytes], bool] = bool,
+) -> Result:
+    """Run a whole ssh command line, as `run` does: for who reaches a machine that is no host yet.
+
+    `reached` tells from what came on stdout within `timeout` seconds whether to have `patience` too.
+    """
     started = time.monotonic()
     process = subprocess.Popen(
         line,
@@ -133,7 +155,7 @@ def run_line(line: Sequence[str], stdin: bytes | None, timeout: float) -> Result
     )
     timed_out = False
     try:
-        out, err = process.communicate(stdin, timeout=timeout)
+        out, err = _communicate(process, stdin, timeout, patience, reached)
     except subprocess.TimeoutExpired:
         timed_out = True
         _kill_group(process)
@@ -149,6 +171,22 @@ def run_line(line: Sequence[str], stdin: bytes | None, timeout: float) -> Result
         timed_out=timed_out,
         seconds=time.monotonic() - started,
     )
+
+
+def _communicate(
+    process: subprocess.Popen[bytes],
+    stdin: bytes | None,
+    timeout: float,
+    patience: float,
+    reached: Callable[[bytes], bool],
+) -> tuple[bytes, bytes]:
+    """Both outputs, when the process has ended; TimeoutExpired where it is not to be waited for longer."""
+    try:
+        return process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired as late:
+        if not patience or not reached(late.output or b""):
+            raise
+        return process.communicate(timeout=patience)
 
 
 def _rest(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:

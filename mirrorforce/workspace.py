@@ -81,6 +81,11 @@ class Workspace:
         return self.access / "ssh_config"
 
     @property
+    def control(self) -> Path:
+        """The sockets of ssh connections that are kept open, each named as its host."""
+        return self.access / "control"
+
+    @property
     def runs(self) -> Path:
         """Artifacts of ansible-runner."""
         return self.state / "runs"

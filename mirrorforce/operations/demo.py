@@ -43,7 +43,6 @@ LOAD_SECONDS = 180.0
 """Longest time that load runs; each step that needs it stops it when it has seen enough."""
 
 _FAILED_OVER_WITHIN = 120.0
-_SEEN_WITHIN = 30.0
 _AFTER_FAULT_SECONDS = 8.0
 _BEFORE_FAULT_SECONDS = 6.0
 
@@ -230,19 +229,12 @@ class Demo:
         return found
 
     def _primary(self) -> str:
-        """Who leads the cell; under load a look may come too late at every member, so there are several."""
-
-        def leads() -> str | None:
-            primary = self._cell_of(self._status())["primary"]
-            return None if primary is None else str(primary["host"])
-
-        return waiting.until(
-            leads,
-            limit=_SEEN_WITHIN,
-            otherwise=lambda: MirrorforceError(
-                f"{self.cell.name} has no primary", f"mirrorforce status {self.ws.env}"
-            ),
-        )
+        """Who leads the cell, under load."""
+        report = status.collect(self.ws, self.estate, self.inventory, timeout=status.FOR_A_DECISION)
+        primary = self._cell_of(report)["primary"]
+        if primary is None:
+            raise MirrorforceError(f"{self.cell.name} has no primary", f"mirrorforce status {self.ws.env}")
+        return str(primary["host"])
 
     def _status_with_dead_site(self) -> dict[str, Any]:
         started = time.monotonic()

@@ -210,7 +210,7 @@ def _until_streaming(ws: Workspace, estate: Estate, found: Inventory, members: S
 
 
 def _primaries(ws: Workspace, estate: Estate, found: Inventory) -> frozenset[str]:
-    cells = status.collect(ws, estate, found, timeout=5.0)["cells"]
+    cells = status.collect(ws, estate, found, timeout=status.FOR_A_DECISION)["cells"]
     return frozenset(cell["primary"]["host"] for cell in cells if cell["primary"])
 
 

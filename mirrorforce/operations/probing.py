@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 COMMAND = "sudo -n env PYTHONPATH=/usr/local/lib/mirrorforce python3 -m mirrorforce.onhost.probe"
 """Where role base puts `mirrorforce.onhost`; root, since keys and packet filters are root's to read."""
 
+PATIENCE = 8.0
+"""Seconds more that a host has which was reached and is slow, as under a load that leaves it no processor."""
+
 _MARGIN = 0.3
 """Seconds between the probe's own limit and ours, so that a slow section is named rather than lost."""
 
@@ -62,11 +65,18 @@ def read(host: str, result: Result) -> Probe:
 
 
 def ask(ws: Workspace, requests: Mapping[str, Mapping[str, Any]], *, timeout: float) -> dict[str, Probe]:
-    """Ask each host for the sections of its request, side by side; done within `timeout` seconds."""
+    """Ask each host for the sections of its request, side by side.
+
+    Done within `timeout` seconds where hosts are well or dead, and PATIENCE later where one is slow: it
+    says with an empty line that it was reached, before the probe begins.
+    """
 
     def one(host: str) -> Probe:
         request = json.dumps({"limit": round(timeout - _MARGIN, 2), "sections": requests[host]})
-        return read(host, remote.run(ws, host, COMMAND, stdin=request, timeout=timeout))
+        answer = remote.run(
+            ws, host, f"echo; exec {COMMAND}", stdin=request, timeout=timeout, patience=PATIENCE
+        )
+        return read(host, answer)
 
     if not requests:
         return {}

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MODE, STRICT = "synchronous_mode", "synchronous_mode_strict"
 
-_LOOK_SECONDS = 6.0
 _ORDER_SECONDS = 60.0
 
 # Keys outlive the cluster that was lost by Patroni's ttl; clients that all log in at once take a busy machine
@@ -209,7 +208,7 @@ def recover(  # noqa: PLR0913 - the environment, what and from where, and whom t
 def _look(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell, site: str) -> Plan:
     _require_place(estate, cell, site)
     with_data = survivor.voters_with_data(ws, inventory.of_role("control"))
-    report = status.collect(ws, estate, inventory, timeout=_LOOK_SECONDS)
+    report = status.collect(ws, estate, inventory, timeout=status.FOR_A_DECISION)
     return plan(estate, cell, site, report, with_data)
 
 
@@ -272,7 +271,7 @@ def _lead(
     asked = [todo.voter, *(host.name for host in inventory.of_cell(todo.cell))]
 
     def leads() -> str | None:
-        report = status.collect(ws, estate, inventory, only=asked, timeout=_LOOK_SECONDS)
+        report = status.collect(ws, estate, inventory, only=asked, timeout=status.FOR_A_DECISION)
         found = next(one for one in report["cells"] if one["name"] == todo.cell)
         if found["primary"] is None:
             on_progress(f"{candidate} is to lead {todo.cell}")

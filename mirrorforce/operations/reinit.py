@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
-_LOOK_SECONDS = 6.0
 _ORDER_SECONDS = 60.0
 _SYNCHRONOUS = ("quorum", "sync")
 
@@ -93,7 +92,7 @@ def reinit(
     hosts = {host.name: host for host in placement.hosts(estate) if host.cell is not None}
     cell = str(hosts[names.known("member", member, hosts)].cell)
     asked = [host.name for host in hosts.values() if host.cell == cell]
-    report = status.collect(ws, estate, inventory, only=asked, timeout=_LOOK_SECONDS)
+    report = status.collect(ws, estate, inventory, only=asked, timeout=status.FOR_A_DECISION)
     copy = plan(report, cell, member)
     before = _streams_since(ws, member)
     on_progress(f"{member} is copied from {copy.primary}")

@@ -1,7 +1,8 @@
 """`status`: what the hosts of an environment say of themselves, right now.
 
-Every host is asked once, all side by side, and none may hold up the answer: with a whole site dead
-it is there within 3 s, and names the hosts that did not answer.
+Every host is asked once, all side by side, and no dead one may hold up the answer: with a whole site
+dead it is there within 3 s, and names the hosts that did not answer. A host that is there and slow is
+waited for (probing.PATIENCE).
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from mirrorforce.workspace import Workspace
 
 ANSWER_WITHIN = 2.2
-"""Seconds that a host has to answer, of the 3 in which `status` does."""
+"""Seconds in which a host is to be reached, of the 3 in which `status` answers."""
+
+FOR_A_DECISION = 6.0
+"""Seconds instead, where something is decided by one look: rather late than wrong."""
 
 
 def collect(
@@ -32,8 +36,9 @@ def collect(
     only: Collection[str] | None = None,
     timeout: float = ANSWER_WITHIN,
 ) -> dict[str, Any]:
-    """The status report, valid against schemas/status.schema.json; about `timeout` seconds at most.
+    """The status report, valid against schemas/status.schema.json.
 
+    It takes about `timeout` seconds at most where no host is slow.
     Hosts that are not in the inventory are named as such; without one, those that the generated
     ssh_config leaves out are: reading the stacks' outputs takes longer than asking the hosts. `only` asks
     these hosts and leaves the others out of the report (of which `problems` then knows no more than was

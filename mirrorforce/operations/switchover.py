@@ -111,7 +111,8 @@ def switchover(
             f"{cell.name} has no member in {to_site}; it has members in {', '.join(cell.members)}",
             f"mirrorforce switchover {cell.name} --to {cell.preferred_site}",
         )
-    change = plan(_cell_of(_look(ws, estate, inventory, cell), cell), to_site)
+    report = _look(ws, estate, inventory, cell, status.FOR_A_DECISION)
+    change = plan(_cell_of(report, cell), to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
     started = time.monotonic()
@@ -122,12 +123,18 @@ def switchover(
     return Switchover(cell.name, changed=True, old=change.old, new=change.new, **stages)
 
 
-def _look(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell) -> dict[str, Any]:
+def _look(
+    ws: Workspace,
+    estate: Estate,
+    inventory: Inventory,
+    cell: Cell,
+    timeout: float = status.ANSWER_WITHIN,
+) -> dict[str, Any]:
     """A status report of the hosts that know of this cell."""
     asked = [
         host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role != "database"
     ]
-    return status.collect(ws, estate, inventory, only=asked)
+    return status.collect(ws, estate, inventory, only=asked, timeout=timeout)
 
 
 def _cell_of(report: Mapping[str, Any], cell: Cell) -> dict[str, Any]:

@@ -26,7 +26,6 @@ JOINED_WITHIN = 600.0
 """Seconds until the site's members have been copied and confirm commits; a large copy takes longer, and goes
 on by itself."""
 
-_LOOK_SECONDS = 6.0
 _ANSWERS_WITHIN = 120.0
 _SYNCHRONOUS = ("quorum", "sync")
 
@@ -44,7 +43,7 @@ def take_back(
     not run without it or a step fails.
     """
     names.known("site", site, (each.name for each in estate.sites))
-    report = status.collect(ws, estate, inventory, timeout=_LOOK_SECONDS)
+    report = status.collect(ws, estate, inventory, timeout=status.FOR_A_DECISION)
     missing = to_erase(report, site)
     if missing:
         _without_what_it_held(ws, estate, inventory, site, missing, on_progress)
@@ -162,7 +161,7 @@ def _until_joined(
     said: list[str] = []
 
     def joined() -> dict[str, Any] | None:
-        report = status.collect(ws, estate, inventory, timeout=_LOOK_SECONDS)
+        report = status.collect(ws, estate, inventory, timeout=status.FOR_A_DECISION)
         said[:] = not_joined(report, site)
         if said:
             on_progress(said[0])

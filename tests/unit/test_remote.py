@@ -85,6 +85,31 @@ def test_at_the_limit_everything_that_ssh_started_is_killed(ws: Workspace, ssh: 
     assert gone(child), "what ssh started still runs"
 
 
+@pytest.mark.parametrize("kept_open", [False, True])
+def test_a_slow_host_that_was_reached_is_waited_for(ws: Workspace, ssh: Path, *, kept_open: bool) -> None:
+    if kept_open:
+        ws.control.mkdir()
+        (ws.control / "east-na1").touch()
+    does(ssh, "echo; sleep 1; echo answer")
+    result = remote.run(ws, "east-na1", "true", timeout=0.3, patience=20)
+    assert result.ok
+    assert result.stdout == "\nanswer\n"
+
+
+def test_a_new_connection_that_is_being_made_is_not_cut_off(ws: Workspace, ssh: Path) -> None:
+    does(ssh, "sleep 1; echo answer")
+    assert remote.run(ws, "east-na1", "true", timeout=0.3, patience=20).stdout == "answer\n"
+
+
+def test_nobody_waits_for_a_host_that_an_open_connection_no_longer_reaches(ws: Workspace, ssh: Path) -> None:
+    ws.control.mkdir()
+    (ws.control / "east-na1").touch()
+    does(ssh, "exec sleep 300")
+    result = remote.run(ws, "east-na1", "true", timeout=0.3, patience=20)
+    assert result.timed_out
+    assert result.seconds < 20
+
+
 def test_a_master_that_keeps_our_pipes_open_holds_up_nobody(ws: Workspace, ssh: Path, tmp_path: Path) -> None:
     does(ssh, f"echo begun; setsid sleep 8 & echo $! > {tmp_path}/master; wait")
     result = remote.run(ws, "east-na1", "true", timeout=0.5)

@@ -137,7 +137,7 @@ def _cell(ctx: Context, act: Act) -> Cell:
 
 
 def _look(ctx: Context, cell: Cell) -> dict[str, Any]:
-    report = status.collect(ctx.ws, ctx.estate, ctx.inventory)
+    report = status.collect(ctx.ws, ctx.estate, ctx.inventory, timeout=status.FOR_A_DECISION)
     found: dict[str, Any] = next(each for each in report["cells"] if each["name"] == cell.name)
     return found
 
