@@ -18,53 +18,53 @@ import socket
 import sys
 import threading
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from mirrorforce.onhost import (
-    facts_cluster,
-    facts_drift,
-    facts_postgres,
-    facts_refusals,
-    facts_system,
-    seal,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 VERSION = 1
 
-SECTIONS: dict[str, Callable[[dict[str, Any]], object]] = {
-    "patroni": facts_cluster.patroni,
-    "patroni_config": facts_cluster.patroni_config,
-    "etcd": facts_cluster.etcd,
-    "dns": facts_cluster.dns,
-    "replication": facts_postgres.replication,
-    "postgres": facts_postgres.settings,
-    "services": facts_system.services,
-    "sockets": facts_system.sockets,
-    "nftables": facts_system.nftables,
-    "files": facts_system.files,
-    "certificates": facts_system.certificates,
-    "sshd": facts_system.sshd,
-    "mounts": facts_system.mounts,
-    "failover_agent": facts_system.failover_agent,
-    "clock": facts_system.clock,
-    "refusals": facts_refusals.attempts,
-    "unreachable": facts_refusals.unreachable,
-    "resolver": facts_cluster.dns,
-    "dns_tcp": facts_cluster.dns,
-    "etcd_members": facts_drift.etcd_members,
-    "dns_admin": facts_drift.dns_admin,
-    "overrides": facts_drift.overrides,
-    "packages": facts_drift.packages,
-    "seal": seal.broken,
+SECTIONS = {
+    "patroni": "facts_cluster.patroni",
+    "patroni_config": "facts_cluster.patroni_config",
+    "etcd": "facts_cluster.etcd",
+    "dns": "facts_dns.answers",
+    "replication": "facts_postgres.replication",
+    "postgres": "facts_postgres.settings",
+    "services": "facts_system.services",
+    "sockets": "facts_system.sockets",
+    "nftables": "facts_system.nftables",
+    "files": "facts_system.files",
+    "certificates": "facts_system.certificates",
+    "sshd": "facts_system.sshd",
+    "mounts": "facts_system.mounts",
+    "failover_agent": "facts_system.failover_agent",
+    "clock": "facts_system.clock",
+    "refusals": "facts_refusals.attempts",
+    "unreachable": "facts_refusals.unreachable",
+    "resolver": "facts_dns.answers",
+    "dns_tcp": "facts_dns.answers",
+    "etcd_members": "facts_drift.etcd_members",
+    "dns_admin": "facts_drift.dns_admin",
+    "overrides": "facts_drift.overrides",
+    "packages": "facts_drift.packages",
+    "seal": "seal.broken",
 }
+"""The function that finds each section's facts. Loaded where it is asked for: a busy host is asked often."""
+
+
+def finder(section: str) -> Callable[[dict[str, Any]], object]:
+    """The function behind a section's name; KeyError where there is no such section."""
+    module, _, name = SECTIONS[section].partition(".")
+    found: Callable[[dict[str, Any]], object] = getattr(import_module(f"mirrorforce.onhost.{module}"), name)
+    return found
 
 
 def answer(
     request: Mapping[str, Any],
-    sections: Mapping[str, Callable[[dict[str, Any]], object]] = SECTIONS,
+    find: Callable[[str], Callable[[dict[str, Any]], object]] = finder,
 ) -> dict[str, Any]:
     """Run the requested sections side by side for at most `limit` seconds."""
     started = time.monotonic()
@@ -73,7 +73,7 @@ def answer(
 
     def run(name: str, arguments: dict[str, Any]) -> None:
         try:
-            results[name] = sections[name](arguments)
+            results[name] = find(name)(arguments)
         except Exception as fault:  # noqa: BLE001 (a section's fault is its answer)
             results[name] = {"error": f"{type(fault).__name__}: {fault}"}
 

@@ -111,7 +111,7 @@ def switchover(
             f"{cell.name} has no member in {to_site}; it has members in {', '.join(cell.members)}",
             f"mirrorforce switchover {cell.name} --to {cell.preferred_site}",
         )
-    report = _look(ws, estate, inventory, cell, status.FOR_A_DECISION)
+    report = _look(ws, estate, inventory, cell, timeout=status.FOR_A_DECISION)
     change = plan(_cell_of(report, cell), to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
@@ -128,11 +128,15 @@ def _look(
     estate: Estate,
     inventory: Inventory,
     cell: Cell,
+    *,
+    members_alone: bool = False,
     timeout: float = status.ANSWER_WITHIN,
 ) -> dict[str, Any]:
-    """A status report of the hosts that know of this cell."""
+    """A status report of the hosts that know of this cell, or of its members alone."""
     asked = [
-        host.name for host in placement.hosts(estate) if host.cell == cell.name or host.role != "database"
+        host.name
+        for host in placement.hosts(estate)
+        if host.cell == cell.name or (host.role != "database" and not members_alone)
     ]
     return status.collect(ws, estate, inventory, only=asked, timeout=timeout)
 
@@ -177,7 +181,8 @@ def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to
     reached: dict[str, float] = {}
 
     def settled() -> tuple[dict[str, float], dict[str, Any]] | None:
-        report = _look(ws, estate, inventory, cell)
+        # As long as nothing can be written, hosts that follow are not kept from it by questions.
+        report = _look(ws, estate, inventory, cell, members_alone=not reached)
         found = stages_reached(_cell_of(report, cell), new)
         seconds = round(time.monotonic() - started, 1)
         for stage in found:

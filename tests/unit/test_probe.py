@@ -70,15 +70,26 @@ def test_a_section_that_fails_says_so_in_its_own_place() -> None:
         raise ConnectionRefusedError("nobody there")
 
     answer = probe.answer(
-        {"sections": {"good": {"x": 1}, "bad": {}}}, {"good": lambda given: given, "bad": fails}
+        {"sections": {"good": {"x": 1}, "bad": {}}}, {"good": lambda given: given, "bad": fails}.__getitem__
     )
     assert answer["sections"] == {"good": {"x": 1}, "bad": {"error": "ConnectionRefusedError: nobody there"}}
+
+
+@pytest.mark.parametrize("section", probe.SECTIONS)
+def test_each_section_has_its_function(section: str) -> None:
+    assert callable(probe.finder(section))
+
+
+def test_a_section_that_there_is_not_says_so() -> None:
+    assert probe.answer({"sections": {"weather": {}}})["sections"] == {
+        "weather": {"error": "KeyError: 'weather'"}
+    }
 
 
 def test_a_section_that_is_late_holds_up_no_other() -> None:
     never = threading.Event()
     sections = {"good": lambda _: {"x": 1}, "late": lambda _: never.wait(30)}
-    answer = probe.answer({"limit": 0.2, "sections": {"late": {}, "good": {}}}, sections)
+    answer = probe.answer({"limit": 0.2, "sections": {"late": {}, "good": {}}}, sections.__getitem__)
     never.set()
     assert answer["sections"] == {"late": {"error": "no answer within 0.2 s"}, "good": {"x": 1}}
 
