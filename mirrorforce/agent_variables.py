@@ -39,7 +39,7 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         },
         # The nearest voter first.
         "failover_agent_endpoints": [f"https://{each.address}:{ETCD_CLIENT_PORT}" for each in voters],
-        "failover_agent_etcd_user": agent_user(cell.name),
+        "failover_agent_etcd_user": agent_user(cell.name, secrets),
         "failover_agent_etcd_password": secrets.cells[cell.name].etcd_agent_password,
         "failover_agent_ttl": pace.ttl,
         "failover_agent_stream_limit": round(

@@ -246,6 +246,7 @@ def whole() -> typer.Typer:
     from mirrorforce.operations.preview_command import preview, preview_merge, stacks
     from mirrorforce.operations.reach_in_commands import app as reach_in
     from mirrorforce.operations.recovery_commands import app as recovery
+    from mirrorforce.operations.secrets_command import app as secrets
 
     app.add_typer(recovery)
     app.add_typer(reach_in)
@@ -253,6 +254,7 @@ def whole() -> typer.Typer:
         app.command(verb.__name__.replace("_", "-"), rich_help_panel="The estate")(verb)
     app.command(rich_help_panel="Day by day")(drift)
     app.command(rich_help_panel="Day by day")(maintenance)
+    app.add_typer(secrets, name="secrets", rich_help_panel="Day by day")
     app.add_typer(bootstrap, name="bootstrap", rich_help_panel="The estate")
     app.add_typer(drill, name="drill", rich_help_panel="Break it on purpose")
     app.add_typer(lab, name="lab", rich_help_panel="Break it on purpose")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import placement
+from mirrorforce import placement, rotation
 from mirrorforce.estate import ETCD_CLIENT_PORT
-from mirrorforce.etcd_variables import WATCHER
+from mirrorforce.etcd_variables import watcher_user
+from mirrorforce.postgres_variables import logins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def failover_dns(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Est
         ],
         "failover_dns_cells": [_cell(estate, hosts, cell) for cell in estate.cells],
         "failover_dns_voters": _voters(estate, hosts, host),
-        "failover_dns_etcd_user": WATCHER,
+        "failover_dns_etcd_user": watcher_user(secrets),
         "failover_dns_etcd_password": secrets.etcd_watcher_password,
     }
 
@@ -43,14 +44,14 @@ def resolver(estate: Estate, hosts: Sequence[Host], host: Host) -> Variables:
 
 def application(estate: Estate, secrets: EstateSecrets) -> Variables:
     """The role's variables for any application host."""
-    services = [service for cell in estate.cells for service in _services(estate, cell)]
+    services = [service for cell in estate.cells for service in _services(estate, cell, secrets)]
     passwords = {
-        name: password
+        name: logins(cell.name, role, secrets)
         for cell in estate.cells
-        for name, password in (
-            (cell.name, secrets.cells[cell.name].application_password),
-            (f"{cell.name}-multi", secrets.cells[cell.name].application_password),
-            (f"{cell.name}-ro", secrets.cells[cell.name].reader_password),
+        for name, role in (
+            (cell.name, "application"),
+            (f"{cell.name}-multi", "application"),
+            (f"{cell.name}-ro", "reader"),
         )
     }
     return {"application_services": services, "application_passwords": passwords}
@@ -101,7 +102,7 @@ def _voters(estate: Estate, hosts: Sequence[Host], host: Host) -> list[dict[str,
     ]
 
 
-def _services(estate: Estate, cell: Cell) -> list[dict[str, object]]:
+def _services(estate: Estate, cell: Cell, secrets: EstateSecrets) -> list[dict[str, object]]:
     """The libpq services of a cell: to the primary by name, by the list of all members; to a standby."""
     by_name = [{"name": f"{cell.name}.{estate.domain}", "address": ""}]
     # With their addresses, so that this way in asks no name server at all; names are what certificates bear.
@@ -110,10 +111,13 @@ def _services(estate: Estate, cell: Cell) -> list[dict[str, object]]:
         for each in preferred_first(cell, placement.members_of_cell(estate, cell))
     ]
     nearest = [{"name": f"{cell.name}-ro.{estate.domain}", "address": ""}]
+    application, reader = (
+        rotation.user(role, f"{cell.name}-{role}", secrets) for role in ("application", "reader")
+    )
     services = (
-        (cell.name, by_name, "application", True),
-        (f"{cell.name}-multi", members, "application", True),
-        (f"{cell.name}-ro", nearest, "reader", False),
+        (cell.name, by_name, application, True),
+        (f"{cell.name}-multi", members, application, True),
+        (f"{cell.name}-ro", nearest, reader, False),
     )
     return [
         {"name": name, "hosts": hosts, "database": cell.database, "user": user, "primary": primary}

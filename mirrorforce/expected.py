@@ -196,6 +196,9 @@ REPLICATORS = frozenset({"postgres", "replicator"})
 ROLES = frozenset({"postgres", "replicator", "rewinder", "application", "reader"})
 """Who a cell's members know: who may everything, who may replicate, and everybody."""
 
+TAKING_TURNS = {"application_2": "application", "reader_2": "reader"}
+"""Users that come into being when a password is rotated for the first time, and the role they work as."""
+
 _BYTES = {"B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "8kB": 8 << 10, "16MB": 16 << 20}
 _MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 _VALUE = re.compile(r"(?P<number>-?\d+)(?P<unit>[a-zA-Z]*)")

@@ -41,7 +41,8 @@ class Authority:
 class Wish:
     """What a certificate is to say: `names` are DNS names, an empty `common_name` is left out.
 
-    It is to be valid for `days`, and made anew when fewer than `renew_before_days` are left.
+    It is to be valid for `days`, and made anew when fewer than `renew_before_days` are left. One that was
+    made before `renew_older_than` is made anew with its key.
     """
 
     common_name: str
@@ -51,10 +52,13 @@ class Wish:
     client: bool
     days: int
     renew_before_days: int
+    renew_older_than: dt.datetime | None = None
 
 
-def wish(document: Mapping[str, object], *, days: int, renew_before_days: int) -> Wish:
-    """A wish from role pki's variable `pki_certificates` (one entry of it)."""
+def wish(
+    document: Mapping[str, object], *, days: int, renew_before_days: int, renew_older_than: str = ""
+) -> Wish:
+    """A wish from role pki's variable `pki_certificates` (one entry of it). `renew_older_than`: ISO 8601."""
     names, addresses, usages = (_texts(document, key) for key in ("names", "addresses", "usages"))
     return Wish(
         common_name=str(document["common_name"]),
@@ -64,6 +68,7 @@ def wish(document: Mapping[str, object], *, days: int, renew_before_days: int) -
         client="client" in usages,
         days=days,
         renew_before_days=renew_before_days,
+        renew_older_than=dt.datetime.fromisoformat(renew_older_than) if renew_older_than else None,
     )
 
 
@@ -116,11 +121,26 @@ def reason_to_renew(
     if not _signed_by(certificate, authority_pem):
         return "it was signed by another authority"
     left = certificate.not_valid_after_utc - now
-    if left < dt.timedelta(days=wanted.renew_before_days):
-        return f"it ends in {left.days} days"
+    older = is_older(certificate, wanted)
+    if older or left < dt.timedelta(days=wanted.renew_before_days):
+        return "it is older than the last rotation" if older else f"it ends in {left.days} days"
     if _said(certificate) != (wanted.common_name, set(wanted.names), set(wanted.addresses), _usages(wanted)):
         return "it says something else than declared"
     return None
+
+
+def wants_new_key(certificate_pem: str, wanted: Wish) -> bool:
+    """Whether the certificate's key is to be made anew as well: it was there before the last rotation."""
+    try:
+        return is_older(x509.load_pem_x509_certificate(certificate_pem.encode("ascii")), wanted)
+    except ValueError:
+        return False
+
+
+def is_older(certificate: x509.Certificate, wanted: Wish) -> bool:
+    """Whether it was made before those that `wanted` takes."""
+    made = certificate.not_valid_before_utc + CLOCK_SKEW
+    return wanted.renew_older_than is not None and made < wanted.renew_older_than
 
 
 def sign(request_pem: str, wanted: Wish, authority: Authority, now: dt.datetime) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import placement, timings
+from mirrorforce import placement, rotation, timings
 from mirrorforce.estate import ETCD_CLIENT_PORT
+from mirrorforce.etcd_variables import cell_user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,15 +49,38 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         "postgres_dynamic_configuration": dynamic_configuration(estate, cell),
         "postgres_database": cell.database,
         "postgres_roles": [
-            {"name": "application", "password": passwords.application_password, "owns_database": True},
-            {"name": "reader", "password": passwords.reader_password, "owns_database": False},
+            {"name": name, "owns_database": name == "application", **_open_and_shut(cell.name, name, secrets)}
+            for name in ("application", "reader")
+        ],
+        # Patroni makes these; their passwords are kept as they are declared.
+        "postgres_member_roles": [
+            {"name": "postgres", "password": passwords.superuser_password},
+            {"name": "replicator", "password": passwords.replication_password},
+            {"name": "rewinder", "password": passwords.rewind_password},
         ],
         "postgres_superuser_password": passwords.superuser_password,
         "postgres_replication_password": passwords.replication_password,
         "postgres_rewind_password": passwords.rewind_password,
         "postgres_rest_password": passwords.rest_password,
+        "postgres_etcd_user": cell_user(cell.name, secrets),
         "postgres_etcd_password": passwords.etcd_password,
     }
+
+
+def logins(cell: str, role: str, secrets: EstateSecrets) -> list[dict[str, str]]:
+    """Users and passwords that come in as `role`: the one in use, and while it is rotated the other one."""
+    name, field = f"{cell}-{role}", f"{role}_password"
+    values = {rotation.user(role, name, secrets): getattr(secrets.cells[cell], field)}
+    if other := rotation.other_value(secrets, name, field):
+        values[rotation.other_user(role, name, secrets)] = other
+    return [{"user": user, "password": password} for user, password in sorted(values.items())]
+
+
+def _open_and_shut(cell: str, role: str, secrets: EstateSecrets) -> dict[str, object]:
+    """Who comes in as the role, and who does not: of the two users that take turns."""
+    let_in = logins(cell, role, secrets)
+    other = rotation.other_user(role, f"{cell}-{role}", secrets)
+    return {"logins": let_in, "shut": [] if other in {each["user"] for each in let_in} else [other]}
 
 
 def first_primary(estate: Estate, cell: Cell) -> Host:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce import agent_variables, dns_variables, etcd_variables, flows, postgres_variables
+from mirrorforce import agent_variables, dns_variables, etcd_variables, flows, postgres_variables, rotation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,8 @@ def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecr
     return {
         "base_domain": estate.domain,
         "base_hosts": [{"name": each.name, "address": str(each.address)} for each in hosts],
-        "base_authorized_key": secrets.ssh_public_key.strip(),
+        # Two of them while the key is being rotated.
+        "base_authorized_keys": rotation.authorized_keys(secrets),
         "base_rules": [
             {
                 "name": rule.name,
@@ -75,6 +76,8 @@ def _pki(estate: Estate, host: Host, secrets: EstateSecrets) -> Variables:
     owner, package = _KEY_OWNERS.get(host.role, ("root", None))
     return {
         "pki_authority_certificate": secrets.ca_certificate,
+        "pki_trusted_certificates": rotation.authorities(secrets),
+        "pki_renew_older_than": secrets.certificates_since,
         "pki_authority_key": secrets.ca_key,
         "pki_owner_packages": [package] if package else [],
         "pki_certificates": [

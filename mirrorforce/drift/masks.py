@@ -6,6 +6,8 @@ import re
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
+from mirrorforce.secrets import PUBLIC
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -15,7 +17,6 @@ MASK = "(secret: not shown)"
 _SHORTEST = 6
 """A shorter text is no secret of ours, and would be found in the middle of words."""
 
-_PUBLIC = {"ca_certificate", "ssh_public_key"}
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _VERIFIER = re.compile(r"SCRAM-SHA-256\$\S+|\bmd5[0-9a-f]{32}\b|\$(?:y|6|5|1|2[aby])\$[./A-Za-z0-9$=,]+")
 _IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
@@ -53,9 +54,15 @@ def _values(values: object) -> Iterator[str]:
         return
     for each in fields(values):
         value = getattr(values, each.name)
+        if each.name in PUBLIC:
+            continue
         if isinstance(value, dict):
-            for inner in value.values():
-                yield from _values(inner)
-        elif each.name not in _PUBLIC:
-            # A key of several lines shows line by line in a diff.
-            yield from (line for line in [value, *str(value).splitlines()] if line)
+            for name, inner in value.items():
+                yield from _lines(inner) if isinstance(inner, str) and name not in PUBLIC else _values(inner)
+        else:
+            yield from _lines(value)
+
+
+def _lines(value: str) -> Iterator[str]:
+    """The value, and each of its lines: a key of several lines shows line by line in a diff."""
+    yield from (line for line in [value, *value.splitlines()] if line)

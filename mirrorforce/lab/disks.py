@@ -136,9 +136,12 @@ def _write_authorized_key(upper: Path, spec: HostSpec) -> None:
 
 
 def authorized_key(spec: HostSpec) -> str:
-    """The admin's key as it lies on the disk, the spec's own where they say the same; '' without one."""
+    """The admin's key as it lies on the disk, the spec's own where that is among them; '' without one.
+
+    Which others there are is role base's business: while a key is being rotated there are two.
+    """
     found = _read(folder(spec.estate, spec.name) / "upper" / _AUTHORIZED_KEYS)
-    return spec.authorized_key if found == spec.authorized_key.strip() else found
+    return spec.authorized_key if spec.authorized_key.strip() in found.splitlines() else found
 
 
 def host_key(estate: str, name: str) -> str:

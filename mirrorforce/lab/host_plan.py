@@ -50,6 +50,9 @@ def plan(
         for volume in wanted.volumes
         if volume.name in sizes and min(sizes[volume.name], known[volume.name]) < volume.size_mib
     )
+    if present.authorized_key == wanted.authorized_key:
+        # Role base put it there, while the host ran: nothing is left to do but to note it.
+        recorded = replace(recorded, authorized_key=wanted.authorized_key)
     rewrite = _identity(wanted) != _identity(recorded) or _identity(wanted) != _identity(present)
     remount = bool(make) or _mounts(wanted) != _mounts(recorded)
     stop = running and (rewrite or remount or bool(grow and not grows_mounted))

@@ -46,9 +46,10 @@ def ensure(spec: HostSpec) -> HostState:
     with _lock(spec.estate, spec.name):
         state = _observe_settled(spec.estate, spec.name)
         recorded = disks.recorded(spec.estate, spec.name)
+        present = replace(state.spec, authorized_key=disks.authorized_key(spec)) if state else None
         plan = host_plan.plan(
             spec,
-            state.spec if state else None,
+            present,
             recorded,
             running=state is not None and state.running,
             grows_mounted=host_power.grows_mounted(),

@@ -1,4 +1,4 @@
-"""Attempts that must fail: doors are tried, not only looked at. Runs on hosts.
+"""Attempts at doors, most of which must fail: they are tried, not only looked at. Runs on hosts.
 
 Each attempt is `{"id", "kind", ...}`; its answer says whether it got in, and what was said.
 Everything tried is harmless even where a door should be open.
@@ -11,12 +11,15 @@ import http.client
 import os
 import selectors
 import socket
+import ssl
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mirrorforce.onhost import facts_system
 from mirrorforce.onhost.https_json import Credentials, HttpsError, exchange
 
 if TYPE_CHECKING:
@@ -82,8 +85,12 @@ def _http(attempt: Mapping[str, Any]) -> tuple[bool, str]:
 def _https(attempt: Mapping[str, Any]) -> tuple[bool, str]:
     """HTTPS with the certificate given, or with none; 401 and 403 are refusals."""
     credentials = Credentials(attempt["ca"], attempt.get("certificate"), attempt.get("key"))
+    limit = float(attempt.get("timeout", _TIMEOUT))
+    headers = attempt.get("headers")
     try:
-        reply = exchange(attempt["url"], credentials, body=attempt.get("body"), timeout=_TIMEOUT)
+        reply = exchange(
+            attempt["url"], credentials, body=attempt.get("body"), timeout=limit, headers=headers
+        )
     except HttpsError as fault:
         return False, str(fault)
     said = str(reply.body)
@@ -108,8 +115,36 @@ def _postgres(attempt: Mapping[str, Any]) -> tuple[bool, str]:
     return done.returncode == 0, said[-300:]
 
 
+def _tls(attempt: Mapping[str, Any]) -> tuple[bool, str]:
+    """A TLS handshake with a client's key and certificate (`pem`, text), and a first word.
+
+    With TLS 1.3 a server that turns a client's certificate down says so after the handshake alone.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(cadata=attempt["trust"])
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+        file.write(attempt["pem"])
+        file.flush()
+        context.load_cert_chain(file.name)
+    try:
+        with socket.create_connection((attempt["address"], attempt["port"]), timeout=_TIMEOUT) as channel:
+            if attempt.get("starttls") == "postgres":
+                channel.sendall(facts_system.SSL_REQUEST)
+                channel.recv(1)
+            with context.wrap_socket(channel) as secured:
+                secured.sendall(_FIRST_WORD[attempt.get("starttls", "")])
+                return True, secured.recv(64).decode(errors="replace") or "closed"
+    except OSError as fault:
+        return False, str(fault) or type(fault).__name__
+
+
+# To PostgreSQL: a request of another protocol version, which it answers with an error.
+_FIRST_WORD = {"": b"GET /health HTTP/1.0\r\n\r\n", "postgres": b"\0\0\0\x08\0\1\0\0"}
+
 _KINDS: dict[str, Callable[[Mapping[str, Any]], tuple[bool, str]]] = {
     "http": _http,
     "https": _https,
     "postgres": _postgres,
+    "tls": _tls,
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _UNIT_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts"
 _PROCESS = re.compile(r'users:\(\("(?P<name>[^"]+)"')
-_SSL_REQUEST = struct.pack("!II", 8, 80877103)  # PostgreSQL protocol, message SSLRequest
+SSL_REQUEST = struct.pack("!II", 8, 80877103)  # PostgreSQL protocol, message SSLRequest
 
 
 def services(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _served(address: str, port: int, starttls: str | None) -> str:
     context.verify_mode = ssl.CERT_NONE
     with socket.create_connection((address, port), timeout=2.0) as channel:
         if starttls == "postgres":
-            channel.sendall(_SSL_REQUEST)
+            channel.sendall(SSL_REQUEST)
             if channel.recv(1) != b"S":
                 raise ConnectionError(f"{address}:{port} offers no TLS")
         with context.wrap_socket(channel) as secured:

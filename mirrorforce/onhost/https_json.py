@@ -6,8 +6,11 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class HttpsError(Exception):
@@ -44,6 +47,7 @@ def exchange(
     *,
     body: object = None,
     timeout: float = 1.0,
+    headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """GET `url`, or POST `body` to it as JSON; `timeout` in seconds. HttpsError: no answer at all.
 
@@ -57,7 +61,9 @@ def exchange(
         )
         try:
             payload = None if body is None else json.dumps(body)
-            connection.request("GET" if body is None else "POST", parts.path or "/", payload)
+            connection.request(
+                "GET" if body is None else "POST", parts.path or "/", payload, dict(headers or {})
+            )
             response = connection.getresponse()
             text = response.read()
         finally:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mirrorforce.estate import Estate
+    from mirrorforce.secrets import EstateSecrets
     from mirrorforce.workspace import Workspace
 
 MARKER = "/var/lib/mirrorforce/converged"
@@ -30,16 +31,20 @@ def converge(  # noqa: PLR0913 - what ansible-playbook itself is told, and who l
     tags: str | None = None,
     only_stale: bool = False,
     check: bool = False,
+    notes: Mapping[str, str] | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> PlaybookResult:
     """Run playbooks/site.yml; with `only_stale`, on the hosts alone whose fingerprint no longer holds.
 
     With both, `limit` is a list of hosts' names, separated by commas.
 
+    `notes` are the fingerprints that hosts are left with after a run of some roles, by their names: for who
+    knows that these roles are all that had to be done.
+
     `check` changes nothing and says what would change: then failures are part of the result. Otherwise
     MirrorforceError names every host and task that failed.
     """
-    wanted = fingerprints(ws, estate)
+    wanted = {} if tags and not only_stale else fingerprints(ws, estate)
     if only_stale:
         on_progress("what the hosts were converged to")
         among = limit.split(",") if limit else list(wanted)
@@ -47,8 +52,9 @@ def converge(  # noqa: PLR0913 - what ansible-playbook itself is told, and who l
         if not stale:
             return PlaybookResult()
         limit = ",".join(stale)
-    # A run of some roles only says nothing about the others: it leaves no fingerprint.
-    variables = {} if check or tags else {"fingerprints": wanted}
+    # A run of some roles only says nothing about the others: by itself it leaves no fingerprint.
+    left = notes if tags else wanted
+    variables = {} if check or left is None else {"fingerprints": left}
     result = playbook.run(
         ws,
         "site.yml",
@@ -65,7 +71,11 @@ def converge(  # noqa: PLR0913 - what ansible-playbook itself is told, and who l
 
 def fingerprints(ws: Workspace, estate: Estate) -> dict[str, str]:
     """The fingerprint that each host of the estate is to have, by its name."""
-    secrets = engine.read_secrets(ws)
+    return fingerprints_with(estate, engine.read_secrets(ws))
+
+
+def fingerprints_with(estate: Estate, secrets: EstateSecrets) -> dict[str, str]:
+    """The same, with these secrets."""
     hosts = placement.hosts(estate)
     code, today = fingerprint.of_code(ROOT), dt.datetime.now(dt.UTC).date()
     return {

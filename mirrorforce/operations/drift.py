@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from mirrorforce import engine, inventory, placement, playbook, remote
-from mirrorforce.drift import allowance, configuration, facts, finding, infrastructure, masks, report
+from mirrorforce.drift import (
+    allowance,
+    configuration,
+    facts,
+    finding,
+    infrastructure,
+    masks,
+    report,
+    rotating,
+)
 from mirrorforce.drift.finding import Finding, Gap
 from mirrorforce.drift.requests import for_drift
 from mirrorforce.errors import MirrorforceError
@@ -90,6 +99,7 @@ def look(  # noqa: PLR0913 - what of the environment, how, and who listens
             _look_deeper(ws, estate, stacks, site, seen, locked=locked, on_progress=on_progress)
         for part in parts:
             part.result()
+        seen.findings += rotating.findings(ws.env, secrets.result())
         known = masks.values_of(secrets.result())
     judged = allowance.judge(
         finding.merged(seen.findings),

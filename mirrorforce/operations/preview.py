@@ -29,6 +29,7 @@ from mirrorforce import (
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names
 from mirrorforce.previews import code_files, configuration, report, trees
+from mirrorforce.secrets import PUBLIC
 from mirrorforce.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
@@ -45,9 +46,6 @@ if TYPE_CHECKING:
 SCHEMA = ROOT / "schemas" / "preview-report.schema.json"
 POLICY_PACK = "PULUMI_OPTION_POLICY_PACK"
 """The variable by which the engine looks at every stack with a policy pack."""
-
-_PUBLIC = frozenset({"ca_certificate", "ssh_public_key"})
-"""Of the estate's secrets, what may be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def hidden(value: Any, path: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401 
         yield from ((line, path) for line in value.splitlines()[1:-1] if line)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if name not in _PUBLIC:
+            if name not in PUBLIC:
                 yield from hidden(inner, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):

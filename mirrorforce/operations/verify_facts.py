@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import testinfra
 
-from mirrorforce import engine, placement
+from mirrorforce import engine, placement, rotation
 from mirrorforce.operations.probing import COMMAND, Probe
 from mirrorforce.operations.verify_requests import for_verify
 
@@ -37,9 +37,15 @@ _WITHOUT_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What hosts said, the authority that they should trust, and when they were asked (epoch seconds)."""
+    """What hosts said, what they should hold, and when they were asked (epoch seconds).
+
+    ca_certificate: the authority that signs. trusted: what hosts are to trust; two while it is rotated.
+    half_rotated: secrets that are between two values.
+    """
 
     ca_certificate: str
+    trusted: str
+    half_rotated: tuple[str, ...]
     asked: float
     answered: float
     probes: Mapping[str, Probe]
@@ -49,6 +55,8 @@ class Facts:
         hosts = {p.host: {"reason": p.reason, "sections": p.sections} for p in self.probes.values()}
         document = {
             "ca_certificate": self.ca_certificate,
+            "trusted": self.trusted,
+            "half_rotated": self.half_rotated,
             "asked": self.asked,
             "answered": self.answered,
             "hosts": hosts,
@@ -60,7 +68,8 @@ def read(path: Path) -> Facts:
     """The facts in a file."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     probes = {name: Probe(name, host["reason"], host["sections"]) for name, host in document["hosts"].items()}
-    return Facts(document["ca_certificate"], document["asked"], document["answered"], probes)
+    told = (document["ca_certificate"], document["trusted"], tuple(document["half_rotated"]))
+    return Facts(*told, document["asked"], document["answered"], probes)
 
 
 def collect(ws: Workspace, estate: Estate) -> Facts:
@@ -68,9 +77,11 @@ def collect(ws: Workspace, estate: Estate) -> Facts:
     hosts = placement.hosts(estate)
     asked = time.time()
     with ThreadPoolExecutor(max_workers=len(hosts) + 1) as pool:
-        authority = pool.submit(lambda: engine.read_secrets(ws).ca_certificate)
+        asking = pool.submit(engine.read_secrets, ws)
         probes = list(pool.map(lambda host: _ask(ws, estate, hosts, host), hosts))
-        return Facts(authority.result(), asked, time.time(), {probe.host: probe for probe in probes})
+        known = asking.result()
+        told = (known.ca_certificate, rotation.authorities(known), tuple(sorted(known.changes)))
+        return Facts(*told, asked, time.time(), {probe.host: probe for probe in probes})
 
 
 def _ask(ws: Workspace, estate: Estate, hosts: tuple[Host, ...], host: Host) -> Probe:

@@ -47,6 +47,10 @@ def foreign_certificate(facts: Document) -> None:
     sections(facts, "east-na1")["certificates"]["files"] = other
 
 
+def half_rotated(facts: Document) -> None:
+    facts["half_rotated"] = ["na1-etcd"]
+
+
 def sick_voter(facts: Document) -> None:
     sections(facts, "west-control")["etcd"]["health"]["health"] = "false"
 
@@ -115,6 +119,7 @@ BREAKAGES = (
     ),
     breakage("a stopped service", stopped_service, "test_units_are_active_and_start_at_boot[legacy-control]"),
     breakage("a readable key", readable_key, "test_secrets_are_for_their_owners_alone[east-na1]"),
+    breakage("a secret between two values", half_rotated, "test_no_secret_is_half_rotated[na1]"),
     breakage(
         "another host's certificate",
         foreign_certificate,

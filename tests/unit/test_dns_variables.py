@@ -70,7 +70,9 @@ def test_each_service_has_the_password_of_its_user(estate: Estate, known: secret
     for cell in ("na1", "na2"):
         passwords = [found["application_passwords"][f"{cell}{suffix}"] for suffix in ("", "-multi", "-ro")]
         of_cell = known.cells[cell]
-        assert passwords == [of_cell.application_password] * 2 + [of_cell.reader_password]
+        application = [{"user": "application", "password": of_cell.application_password}]
+        reader = [{"user": "reader", "password": of_cell.reader_password}]
+        assert passwords == [application, application, reader]
 
 
 def test_names_are_looked_up_in_dns_and_members_are_not(estate: Estate, known: secrets.EstateSecrets) -> None:

@@ -55,6 +55,12 @@ def test_another_identity_takes_a_restart_in_good_order(change: dict[str, str]) 
     assert found == HostPlan(stop=True, rewrite_identity=True, start=True)
 
 
+def test_a_key_that_role_base_wrote_while_the_host_ran_takes_no_restart() -> None:
+    rotated = replace(SPEC, authorized_key="other")
+    assert steps(rotated, present=rotated) == HostPlan()
+    assert steps(rotated, present=rotated, running=False) == HostPlan(start=True)
+
+
 def test_an_address_that_somebody_changed_by_hand_is_put_back() -> None:
     found = steps(SPEC, present=replace(SPEC, address="0.0.0.0"))  # noqa: S104  no address
     assert found == HostPlan(stop=True, rewrite_identity=True, start=True)

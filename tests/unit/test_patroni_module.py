@@ -17,8 +17,18 @@ assert _spec.loader is not None
 module: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(module)
 
-APPLICATION = {"name": "application", "password": "one", "owns_database": True}
-READER = {"name": "reader", "password": "two", "owns_database": False}
+APPLICATION: dict[str, Any] = {
+    "name": "application",
+    "owns_database": True,
+    "logins": [{"user": "application", "password": "one"}],
+    "shut": ["application_2"],
+}
+READER: dict[str, Any] = {
+    "name": "reader",
+    "owns_database": False,
+    "logins": [{"user": "reader", "password": "two"}],
+    "shut": ["reader_2"],
+}
 values = st.dictionaries(
     st.sampled_from("abcdef"), st.one_of(st.integers(), st.booleans(), st.text(max_size=3))
 )
@@ -70,11 +80,15 @@ def test_the_verifier_of_the_standard_is_computed() -> None:
 
 
 def test_a_new_server_gets_roles_and_a_closed_database() -> None:
-    state: dict[str, Any] = {"roles": {"postgres": None}, "readers": [], "owner": None, "open": False}
+    state: dict[str, Any] = {
+        "roles": {"postgres": None}, "names": ["postgres"], "readers": [], "owner": None, "open": False,
+    }  # fmt: skip
     done = [what for what, _sql in module.statements(state, [APPLICATION, READER], "app")]
     assert done == [
         "create role application",
+        "set the password of application",
         "create role reader",
+        "set the password of reader",
         "let reader read",
         "create database app",
         "close database app to others",
@@ -84,6 +98,7 @@ def test_a_new_server_gets_roles_and_a_closed_database() -> None:
 def test_a_converged_server_gets_nothing() -> None:
     state = {
         "roles": {"application": module.verifier("one"), "reader": module.verifier("two")},
+        "names": ["application", "reader"],
         "readers": ["reader"],
         "owner": "application",
         "open": False,
@@ -92,9 +107,52 @@ def test_a_converged_server_gets_nothing() -> None:
 
 
 def test_no_statement_holds_a_password_in_clear() -> None:
-    state: dict[str, Any] = {"roles": {"reader": "other"}, "readers": [], "owner": None, "open": False}
-    roles = [{**APPLICATION, "password": "in-clear-1"}, {**READER, "password": "in-clear-2"}]
-    assert not any("in-clear" in sql for _what, sql in module.statements(state, roles, "app"))
+    state: dict[str, Any] = {
+        "roles": {"reader": "other", "replicator": "other"}, "names": ["reader", "replicator"],
+        "readers": [], "owner": None, "open": False,
+    }  # fmt: skip
+    roles = [
+        {**role, "logins": [{"user": role["name"], "password": "in-clear"}]} for role in (APPLICATION, READER)
+    ]
+    changes = [
+        *module.statements(state, roles, "app"),
+        *module.member_changes(state, [{"name": "replicator", "password": "in-clear"}]),
+    ]
+    assert len(changes) > 4
+    assert not any("in-clear" in sql for _what, sql in changes)
+
+
+def test_while_a_password_is_rotated_two_users_come_in_as_one_role() -> None:
+    state: dict[str, Any] = {
+        "roles": {"application": module.verifier("one")}, "names": ["application"],
+        "readers": [], "owner": "application", "open": False,
+    }  # fmt: skip
+    both = {**APPLICATION, "logins": [*APPLICATION["logins"], {"user": "application_2", "password": "new"}]}
+    done = dict(module.statements(state, [{**both, "shut": []}], "app"))
+    assert list(done) == [
+        "create role application_2, which works as application",
+        "set the password of application_2",
+    ]
+    assert "ALTER ROLE application_2 SET role = 'application'" in next(iter(done.values()))
+
+
+def test_the_user_whose_turn_is_over_is_let_in_no_longer_and_stays_as_role() -> None:
+    state: dict[str, Any] = {
+        "roles": {"application": module.verifier("one"), "application_2": module.verifier("new")},
+        "names": ["application", "application_2"], "readers": [], "owner": "application", "open": False,
+    }  # fmt: skip
+    role = {
+        **APPLICATION, "logins": [{"user": "application_2", "password": "new"}], "shut": ["application"],
+    }  # fmt: skip
+    assert list(module.statements(state, [role], "app")) == [
+        ("let application in no longer", "ALTER ROLE application NOLOGIN PASSWORD NULL")
+    ]
+
+
+def test_roles_of_patroni_keep_the_declared_password() -> None:
+    state = {"roles": {"replicator": module.verifier("old"), "rewinder": module.verifier("kept")}}
+    given = [{"name": name, "password": "kept"} for name in ("replicator", "rewinder", "postgres")]
+    assert [what for what, _sql in module.member_changes(state, given)] == ["set the password of replicator"]
 
 
 @pytest.mark.parametrize(

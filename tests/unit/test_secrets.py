@@ -11,7 +11,7 @@ from mirrorforce.errors import MirrorforceError
 
 ESTATE = estate_file.load(Path(__file__).parents[2] / "stacks" / "lab.yaml")
 KNOWN = secrets.generate(ESTATE)
-OPEN = {"ca_certificate", "ssh_public_key", "cells"}
+OPEN = {*secrets.PUBLIC, "cells", "changes"}
 
 
 def all_values(values: secrets.EstateSecrets) -> list[str]:
@@ -46,7 +46,10 @@ def test_a_new_cell_gets_secrets_and_nothing_else_changes() -> None:
     more = replace(ESTATE, cells=(*ESTATE.cells, replace(ESTATE.cells[0], name="na9")))
     found = secrets.completed(KNOWN, more)
     assert found.cells["na9"] != found.cells["na1"]
-    assert replace(found, cells=KNOWN.cells) == KNOWN
+    assert replace(found, cells=KNOWN.cells, dates=KNOWN.dates) == KNOWN
+    new = set(found.dates) - set(KNOWN.dates)
+    assert {"na9-application", "na9-etcd", "na9-etcd-agent"} <= new
+    assert all(name.startswith("na9-") for name in new)
     assert {name: found.cells[name] for name in KNOWN.cells} == KNOWN.cells
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from mirrorforce import sealing
-from mirrorforce.pki import Authority, Wish, reason_to_renew, sign, wish
+from mirrorforce.pki import Authority, Wish, reason_to_renew, sign, wants_new_key, wish
 
 
 class ActionModule(ActionBase):
@@ -29,7 +29,12 @@ class ActionModule(ActionBase):
         authority = Authority(arguments["authority_certificate"], arguments["authority_key"])
         entries = {entry["name"]: entry for entry in arguments["certificates"]}
         wishes = {
-            name: wish(entry, days=arguments["valid_days"], renew_before_days=arguments["renew_before_days"])
+            name: wish(
+                entry,
+                days=arguments["valid_days"],
+                renew_before_days=arguments["renew_before_days"],
+                renew_older_than=arguments.get("renew_older_than") or "",
+            )
             for name, entry in entries.items()
         }
 
@@ -44,14 +49,16 @@ class ActionModule(ActionBase):
             )
             return answer
 
-        looked = module("look", authority=authority.certificate_pem)
+        trusted = arguments.get("trusted_certificates") or authority.certificate_pem
+        looked = module("look", authority=trusted)
         if looked.get("failed"):
             return {**result, **looked}
         reasons = _reasons(looked["found"], wishes, authority)
         present = {name: each["certificate"] for name, each in looked["found"].items()}
         changes = [*looked["changes"], *(f"{name}: {reason}" for name, reason in reasons.items())]
         if reasons and not self._task.check_mode:
-            asked = module("request", names=list(reasons))
+            new_keys = [name for name in reasons if wants_new_key(present[name], wishes[name])]
+            asked = module("request", names=list(reasons), new_keys=new_keys)
             if asked.get("failed"):
                 return {**result, **asked}
             now = dt.datetime.now(dt.UTC)
@@ -59,14 +66,12 @@ class ActionModule(ActionBase):
                 name: sign(request, wishes[name], authority, now)
                 for name, request in asked["requests"].items()
             }
-            installed = module("install", signed=signed)
+            installed = module("install", signed=signed, new_keys=new_keys)
             if installed.get("failed"):
                 return {**result, **installed}
             present |= signed
         result.update(changed=bool(changes), renewed=reasons, changes=changes)
-        told = sealing.of_certificates(
-            arguments["folder"], authority.certificate_pem, entries.values(), present
-        )
+        told = sealing.of_certificates(arguments["folder"], trusted, entries.values(), present)
         result["ansible_facts"] = sealing.declared(self._task.get_name(), self._task.get_path(), told)
         if changes:
             result["diff"] = {"before": "", "after": "".join(f"{change}\n" for change in changes)}

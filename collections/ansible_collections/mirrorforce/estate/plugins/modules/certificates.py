@@ -10,8 +10,8 @@ description:
   - Keys are made on the host, once. A signing request goes to the controller, which signs what is declared
     and nothing else.
   - A certificate is made anew when it nears its end, when what it says is no longer what is declared, or
-    when the authority changed. It keeps its key, so that no moment exists in which the two do not fit. Delete
-    a key to get a new one.
+    when the authority changed. It keeps its key, so that no moment exists in which the two do not fit.
+  - What is older than O(renew_older_than) gets a new key as well; both are put in place together.
 options:
   certificates:
     description: The certificates. V(name) is the name of C(name.crt) and C(name.key).
@@ -67,6 +67,12 @@ options:
     description: The authority's key (PEM). It is used on the controller and never sent anywhere.
     type: str
     required: true
+  trusted_certificates:
+    description: What goes into C(ca.crt) (PEM); without, the authority's certificate alone.
+    type: str
+  renew_older_than:
+    description: Make anew what was made before this moment (ISO 8601), with its key.
+    type: str
   valid_days:
     description: Days that a new certificate is valid.
     type: int
@@ -111,6 +117,8 @@ FILE = {
     "group": {"type": "str", "default": "root"},
     "key_mode": {"type": "str", "default": "0600", "no_log": False},
 }
+
+NEXT_KEY, NEXT_CERTIFICATE = "key.next", "crt.next"
 
 PUBLIC = (0, 0, 0o644)
 """Owner, group and mode of what everybody may read."""
@@ -209,22 +217,29 @@ def look(store, check_mode):
 def request(store):
     """Signing requests, each with a key that is made here where there is none."""
     requests = {}
+    new_keys = store.module.params["new_keys"] or []
     for name in store.module.params["names"]:
-        if not os.path.exists(store.path(name, "key")):
+        kind = NEXT_KEY if name in new_keys else "key"
+        if kind == NEXT_KEY or not os.path.exists(store.path(name, kind)):
             attributes = store.key_attributes(name)
             if attributes is None:
                 entry = store.files[name]
                 store.module.fail_json(msg=f"no user {entry['owner']} or no group {entry['group']}")
             key = store.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
-            store.write(name, "key", key, attributes)
-        requests[name] = store.openssl("req", "-new", "-key", store.path(name, "key"), "-subj", f"/CN={name}")
+            store.write(name, kind, key, attributes)
+        requests[name] = store.openssl("req", "-new", "-key", store.path(name, kind), "-subj", f"/CN={name}")
     return {"requests": requests}
 
 
 def install(store):
     """Put signed certificates in their place."""
     for name, certificate in store.module.params["signed"].items():
-        store.write(name, "crt", certificate)
+        store.write(name, NEXT_CERTIFICATE, certificate)
+        # Two renames, one after the other: who reads in between tries again. A run that ends in between
+        # leaves a certificate of another key, which the next one makes anew.
+        if name in (store.module.params["new_keys"] or []):
+            os.replace(store.path(name, NEXT_KEY), store.path(name, "key"))
+        os.replace(store.path(name, NEXT_CERTIFICATE), store.path(name, "crt"))
     return {}
 
 
@@ -237,6 +252,7 @@ def main():
             "certificates": {"type": "list", "elements": "dict", "required": True, "options": FILE},
             "authority": {"type": "str"},
             "names": {"type": "list", "elements": "str"},
+            "new_keys": {"type": "list", "elements": "str", "no_log": False},
             "signed": {"type": "dict"},
         },
         supports_check_mode=True,

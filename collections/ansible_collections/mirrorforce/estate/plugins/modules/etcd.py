@@ -39,6 +39,9 @@ options:
         description: The password of root.
         type: str
         required: true
+      root_password_before:
+        description: Another one that may be in force still, while it is being rotated.
+        type: str
   voters:
     description: Addresses by name.
     type: dict
@@ -57,9 +60,12 @@ options:
     default: []
     suboptions:
       name:
-        description: Name of the user, and of its role.
+        description: Name of the user.
         type: str
         required: true
+      role:
+        description: Name of its role, which users may share; without, the user's own name.
+        type: str
       password:
         description: Its password.
         type: str
@@ -156,15 +162,22 @@ class Etcd:
         except OSError as error:
             raise EtcdError(str(error)) from None
 
-    def log_in(self, password):
+    def log_in(self, access):
         """Be root where authentication is on; whether it is. Only root may ask for its status."""
+        before = access.get("root_password_before")
+        passwords = [access["root_password"], *([before] if before else [])]
         self.token = None
-        try:
-            self.token = self.call("auth/authenticate", name="root", password=password)["token"]
-        except EtcdError as error:
-            if "authentication is not enabled" in str(error):
-                return False
-            raise
+        for password in passwords:
+            try:
+                self.token = self.call("auth/authenticate", name="root", password=password)["token"]
+            except EtcdError as error:
+                if "authentication is not enabled" in str(error):
+                    return False
+                # While it is being rotated, the one before may be in force still.
+                if password is passwords[-1] or "authentication failed" not in str(error):
+                    raise
+            else:
+                break
         return True
 
     def knows(self, name, password):
@@ -188,9 +201,14 @@ def as_etcd(permission):
     return found
 
 
+def role_of(user):
+    """The name of a user's role: its own, or one that it shares."""
+    return user.get("role") or user["name"]
+
+
 def role_changes(found, user):
     """(action, path, body) for a user's role: its permissions, nothing else. `found` None: no role."""
-    name, wanted = user["name"], [as_etcd(permission) for permission in user["permissions"]]
+    name, wanted = role_of(user), [as_etcd(permission) for permission in user["permissions"]]
     # The gateway leaves out what is the default: READ.
     held = [{"permType": "READ", **permission} for permission in found or []]
     if found is None:
@@ -223,28 +241,31 @@ def user_changes(roles, user, role, *, known):
         yield f"give role {role} to {name}", "auth/user/grant", {"user": name, "role": role}
 
 
-def converge_users(etcd, root_password, users, check_mode):
+def converge_users(etcd, access, users, check_mode):
     """Bring users about; what was done."""
-    enabled = etcd.log_in(root_password)
+    root_password = access["root_password"]
+    enabled = etcd.log_in(access)
     root = {"name": "root", "password": root_password}
     names = set(etcd.call("auth/user/list").get("users", []))
     roles = set(etcd.call("auth/role/list").get("roles", []))
     changes = []
     if "root" not in roles:
         changes.append(("create role root", "auth/role/add", {"name": "root"}))
-    for user in users:
-        held = (
-            etcd.call("auth/role/get", role=user["name"]).get("perm", []) if user["name"] in roles else None
-        )
+    for user in {role_of(user): user for user in users}.values():
+        role = role_of(user)
+        held = etcd.call("auth/role/get", role=role).get("perm", []) if role in roles else None
         changes += role_changes(held, user)
-    for user in (root, *users):
+    gone = names - {"root"} - {user["name"] for user in users}
+    deleted = [(f"delete user {name}", "auth/user/delete", {"name": name}) for name in sorted(gone)]
+    # Root comes last: a new password of its own ends the session in which this is done.
+    for user in (*users, root):
         name = user["name"]
+        if user is root:
+            changes += deleted
         has = etcd.call("auth/user/get", name=name).get("roles", []) if name in names else None
         # Passwords can be compared only where authentication is on; before, they are simply set.
         known = enabled and etcd.knows(name, user["password"]) if name in names else None
-        changes += user_changes(has, user, name, known=known)
-    for name in sorted(names - {"root"} - {user["name"] for user in users}):
-        changes.append((f"delete user {name}", "auth/user/delete", {"name": name}))
+        changes += user_changes(has, user, role_of(user), known=known)
     if not enabled:
         changes.append(("turn authentication on", "auth/enable", {}))
     if not check_mode:
@@ -279,7 +300,7 @@ class Others:
         for address in self.addresses:
             etcd = Etcd(address, self.access, timeout=3)
             try:
-                etcd.log_in(self.access["root_password"])
+                etcd.log_in(self.access)
                 return etcd, etcd.call("cluster/member/list")["members"]
             except EtcdError:
                 continue
@@ -376,6 +397,7 @@ def main():
                     "certificate": {"type": "path", "required": True},
                     "key": {"type": "path", "required": True, "no_log": False},
                     "root_password": {"type": "str", "required": True, "no_log": True},
+                    "root_password_before": {"type": "str", "no_log": True},
                 },
             },
             "voters": {"type": "dict", "required": True},
@@ -387,6 +409,7 @@ def main():
                 "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
+                    "role": {"type": "str"},
                     "password": {"type": "str", "required": True, "no_log": True},
                     "permissions": {
                         "type": "list",
@@ -420,7 +443,7 @@ def main():
         else:
             etcd = Etcd(voters[voter], access)
             actions = patiently(
-                lambda: converge_users(etcd, access["root_password"], given["users"], module.check_mode),
+                lambda: converge_users(etcd, access, given["users"], module.check_mode),
                 given["wait_seconds"],
             )
     except EtcdError as error:

@@ -60,13 +60,44 @@ options:
         description: The role's name.
         type: str
         required: true
-      password:
-        description: Its password.
-        type: str
-        required: true
       owns_database:
         description: Whether it owns the database; else it reads.
         type: bool
+        required: true
+      logins:
+        description:
+          - Users that come in as this role, with their passwords. One may be the role itself; another one is
+            its member, and works as the role from the first moment on.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          user:
+            description: The user's name.
+            type: str
+            required: true
+          password:
+            description: The user's password.
+            type: str
+            required: true
+      shut:
+        description: Users that are let in no longer. Sessions that they have go on.
+        type: list
+        elements: str
+        default: []
+  member_roles:
+    description: Roles of Patroni itself, where they are there, with their passwords.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The role's name.
+        type: str
+        required: true
+      password:
+        description: Its password.
+        type: str
         required: true
   database:
     description: The application database.
@@ -114,6 +145,7 @@ STRICT = "synchronous_mode_strict"
 STATE = """
 select json_build_object(
   'roles', (select coalesce(json_object_agg(rolname, rolpassword), '{}') from pg_authid where rolcanlogin),
+  'names', (select coalesce(json_agg(rolname), '[]') from pg_authid),
   'readers', (select coalesce(json_agg(member::regrole::text), '[]') from pg_auth_members
               where roleid = 'pg_read_all_data'::regrole),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = :'database'),
@@ -167,11 +199,8 @@ def patch_of(found, wanted):
 def statements(state, roles, database):
     """(what it does, SQL) for each difference between the server's state and the declared one."""
     for role in roles:
-        name, kept = role["name"], state["roles"].get(role["name"])
-        if name not in state["roles"]:
-            yield f"create role {name}", f"CREATE ROLE {name} LOGIN PASSWORD '{verifier(role['password'])}'"
-        elif not is_of(role["password"], kept):
-            yield f"set the password of {name}", f"ALTER ROLE {name} PASSWORD '{verifier(role['password'])}'"
+        name = role["name"]
+        yield from access_changes(state, role)
         if not role["owns_database"] and name not in state["readers"]:
             yield f"let {name} read", f"GRANT pg_read_all_data TO {name}"
     owner = next((role["name"] for role in roles if role["owns_database"]), None)
@@ -189,6 +218,35 @@ def statements(state, roles, database):
         yield f"give database {database} to {owner}", f'ALTER DATABASE "{database}" OWNER TO {owner}'
     if state["open"]:
         yield f"close database {database} to others", closing
+
+
+def access_changes(state, role):
+    """The same for who comes in as a role."""
+    name = role["name"]
+    if name not in state["names"]:
+        yield f"create role {name}", f"CREATE ROLE {name}"
+    for login in role["logins"]:
+        user = login["user"]
+        if user != name and user not in state["names"]:
+            yield (
+                f"create role {user}, which works as {name}",
+                f"CREATE ROLE {user} IN ROLE {name}; ALTER ROLE {user} SET role = '{name}'",
+            )
+        if not is_of(login["password"], state["roles"].get(user)):
+            value = verifier(login["password"])
+            yield f"set the password of {user}", f"ALTER ROLE {user} LOGIN PASSWORD '{value}'"
+    for user in role.get("shut", []):
+        if user in state["roles"]:
+            yield f"let {user} in no longer", f"ALTER ROLE {user} NOLOGIN PASSWORD NULL"
+
+
+def member_changes(state, roles):
+    """The same for the passwords of Patroni's own roles, which it makes itself."""
+    for role in roles:
+        name = role["name"]
+        if name in state["roles"] and not is_of(role["password"], state["roles"][name]):
+            value = verifier(role["password"])
+            yield f"set the password of {name}", f"ALTER ROLE {name} PASSWORD '{value}'"
 
 
 class Rest:
@@ -271,7 +329,7 @@ def converge_configuration(module, rest, wanted):
     return ["dynamic configuration"], [shown]
 
 
-def converge_roles(module, roles, database):
+def converge_roles(module, roles, member_roles, database):
     """Create and mend roles and the database; what was done."""
 
     def run(sql):
@@ -280,7 +338,8 @@ def converge_roles(module, roles, database):
             module.fail_json(msg=f"PostgreSQL refuses: {error.strip()}")
         return out
 
-    needed = list(statements(json.loads(run(STATE)), roles, database))
+    state = json.loads(run(STATE))
+    needed = [*member_changes(state, member_roles), *statements(state, roles, database)]
     if not module.check_mode:
         for _what, sql in needed:
             run(sql + ";\n")
@@ -328,8 +387,26 @@ def main():
                 "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
-                    "password": {"type": "str", "required": True, "no_log": True},
                     "owns_database": {"type": "bool", "required": True},
+                    "logins": {
+                        "type": "list",
+                        "elements": "dict",
+                        "required": True,
+                        "options": {
+                            "user": {"type": "str", "required": True},
+                            "password": {"type": "str", "required": True, "no_log": True},
+                        },
+                    },
+                    "shut": {"type": "list", "elements": "str", "default": []},
+                },
+            },
+            "member_roles": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "password": {"type": "str", "required": True, "no_log": True},
                 },
             },
             "database": {"type": "str"},
@@ -352,7 +429,8 @@ def main():
         if module.params["configuration"]:
             actions, diff = converge_configuration(module, rest, module.params["configuration"])
         if module.params["roles"]:
-            done = converge_roles(module, module.params["roles"], module.params["database"])
+            given = module.params
+            done = converge_roles(module, given["roles"], given["member_roles"], given["database"])
             actions = actions + done
             diff += [{"before": "", "after": "".join(f"{what}\n" for what in done)}] if done else []
     if (rest.call("/patroni")[1] or {}).get("pending_restart"):
