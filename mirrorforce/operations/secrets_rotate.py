@@ -230,6 +230,10 @@ class _Run:
             secrets_trials.ssh_key(self.ws, self.found, self.secrets, opens=stage is Stage.OFFERED)
         if any(each.kind in {Kind.AUTHORITY, Kind.CERTIFICATES} for each in queue):
             secrets_trials.until_reissued(self.ws, self.hosts, self.secrets)
+        cells = {each.cell for each in queue if {"etcd", "postgres"} <= {*each.tags}}
+        if cells and Stage.SWITCHED in {self.secrets.changes[each.name].stage for each in queue}:
+            members = [host for host in self.hosts if host.cell in cells]
+            secrets_trials.until_reloaded(self.ws, self.estate, members)
         primaries = self._primaries()
         doors = [
             door

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from mirrorforce import etcd_variables, expected, inventory, pki, remote, rotation
+from mirrorforce import etcd_variables, expected, inventory, pki, remote, rotation, timings
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.estate import ETCD_CLIENT_PORT, PATRONI_PORT, POSTGRES_PORT
-from mirrorforce.operations import probing, waiting
+from mirrorforce.operations import probing, requests, waiting
 from mirrorforce.rotation import Kind
 from mirrorforce.secrets import Stage
 
@@ -205,14 +205,14 @@ def until_reissued(ws: Workspace, hosts: Sequence[Host], secrets: EstateSecrets)
     faults: list[str] = []
     wanted = pki.Wish("", (), (), server=True, client=True, days=1, renew_before_days=0,
                       renew_older_than=dt.datetime.fromisoformat(secrets.certificates_since))  # fmt: skip
-    requests = {
+    asked = {
         host.name: {"certificates": {"paths": [expected.HOST_CERTIFICATE], "ports": expected.tls_ports(host)}}
         for host in hosts
     }
 
     def seen() -> bool | None:
         faults.clear()
-        for name, probe in probing.ask(ws, requests, timeout=_ANSWER_SECONDS).items():
+        for name, probe in probing.ask(ws, asked, timeout=_ANSWER_SECONDS).items():
             shown = probe.section("certificates")
             pem = (shown.get("files") or {}).get(expected.HOST_CERTIFICATE)
             if not pem:
@@ -235,6 +235,36 @@ def until_reissued(ws: Workspace, hosts: Sequence[Host], secrets: EstateSecrets)
         otherwise=lambda: MirrorforceError(
             f"not every port shows its new certificate: {'; '.join(faults)}",
             "mirrorforce secrets rotate, which goes on from here",
+        ),
+    )
+
+
+def until_reloaded(ws: Workspace, estate: Estate, hosts: Sequence[Host]) -> None:
+    """Wait until Patroni on these members has its configuration as it is on disk.
+
+    It reads it at the beginning of a loop, after the signal, and says nothing of it. So each is watched for
+    two whole loops that begin from now on, by the time at which it last had an answer from etcd.
+    """
+    pace = timings.patroni(estate)
+    asked = {host.name: {"patroni": requests.patroni(host)} for host in hosts}
+    first: dict[str, int] = {}
+    behind = list(asked)
+
+    def looped() -> bool | None:
+        for name, probe in probing.ask(ws, asked, timeout=_ANSWER_SECONDS).items():
+            if seen := (probe.section("patroni").get("member") or {}).get("dcs_last_seen"):
+                began = first.setdefault(name, seen)
+                if seen >= began + 2 * pace.loop_wait + 1 and name in behind:
+                    behind.remove(name)
+        return None if behind else True
+
+    waiting.until(
+        looped,
+        limit=TRIED_WITHIN + 2 * pace.loop_wait,
+        every=1.0,
+        otherwise=lambda: MirrorforceError(
+            f"Patroni on {', '.join(behind)} does not get through its loop, and may not know the new value",
+            f"mirrorforce status {ws.env}; then mirrorforce secrets rotate, which goes on from here",
         ),
     )
 
