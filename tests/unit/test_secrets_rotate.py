@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from mirrorforce import estate_file, placement, secrets
+from mirrorforce import engine, estate_file, inventory, placement, remote, rotation, secrets
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.inventory import Inventory
-from mirrorforce.operations import secrets_rotate
+from mirrorforce.operations import converge, secrets_rotate, secrets_trials, status, waiting
 from mirrorforce.progress import Phases
 from mirrorforce.remote import Result
 from mirrorforce.secrets import Stage
@@ -68,22 +68,26 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     found = Lab()
     report = {"cells": [{"name": "na1", "primary": {"host": "east-na1"}},
                         {"name": "na2", "primary": {"host": "west-na2"}}]}  # fmt: skip
-    run, trials = secrets_rotate, secrets_rotate.secrets_trials
-    monkeypatch.setattr(run, "only_one", lambda *_: nullcontext())
-    monkeypatch.setattr(run.engine, "read_secrets", lambda _: found.kept)
-    monkeypatch.setattr(run.engine, "write_secrets", found.write)
-    monkeypatch.setattr(run.engine, "up", lambda _ws, stack, **_: found.log.append(f"up {stack}"))
-    monkeypatch.setattr(run.inventory, "write_access", lambda *_: found.log.append("access"))
-    monkeypatch.setattr(run.inventory, "close_access", lambda _: found.log.append("close"))
-    monkeypatch.setattr(run.remote, "run_on_all", found.run_on_all)
-    monkeypatch.setattr(run.status, "collect", lambda *_, **__: report)
-    monkeypatch.setattr(run, "troubles_of", lambda _: found.troubles)
-    monkeypatch.setattr(run.converge, "stale_hosts", lambda *_: list(found.stale))
-    monkeypatch.setattr(run.converge, "converge", found.converge)
-    monkeypatch.setattr(run.waiting, "until_whole", lambda *_, **__: found.log.append("whole"))
-    monkeypatch.setattr(trials, "until_true", lambda _, doors: found.log.append(f"try {len(doors) > 0}"))
-    monkeypatch.setattr(trials, "until_reissued", lambda *_: found.log.append("reissued"))
-    monkeypatch.setattr(trials, "ssh_key", lambda *_, opens: found.log.append(f"ssh key opens {opens}"))
+    monkeypatch.setattr(secrets_rotate, "only_one", lambda *_: nullcontext())
+    monkeypatch.setattr(engine, "read_secrets", lambda _: found.kept)
+    monkeypatch.setattr(engine, "write_secrets", found.write)
+    monkeypatch.setattr(engine, "up", lambda _ws, stack, **_: found.log.append(f"up {stack}"))
+    monkeypatch.setattr(inventory, "write_access", lambda *_: found.log.append("access"))
+    monkeypatch.setattr(inventory, "close_access", lambda _: found.log.append("close"))
+    monkeypatch.setattr(remote, "run_on_all", found.run_on_all)
+    monkeypatch.setattr(status, "collect", lambda *_, **__: report)
+    monkeypatch.setattr(secrets_rotate, "troubles_of", lambda _: found.troubles)
+    monkeypatch.setattr(converge, "stale_hosts", lambda *_: list(found.stale))
+    monkeypatch.setattr(converge, "converge", found.converge)
+    monkeypatch.setattr(waiting, "until_whole", lambda *_, **__: found.log.append("whole"))
+    monkeypatch.setattr(
+        secrets_trials, "until_true", lambda _, doors: found.log.append(f"try {len(doors) > 0}")
+    )
+    monkeypatch.setattr(secrets_trials, "until_reloaded", lambda *_: found.log.append("reloaded"))
+    monkeypatch.setattr(secrets_trials, "until_reissued", lambda *_: found.log.append("reissued"))
+    monkeypatch.setattr(
+        secrets_trials, "ssh_key", lambda *_, opens: found.log.append(f"ssh key opens {opens}")
+    )
     return found
 
 
@@ -117,7 +121,7 @@ def test_the_last_converge_leaves_fingerprints_on_hosts_that_were_as_declared(la
     rotate("na1-application")
     assert lab.notes[:-1] == [{}, {}]
     assert set(lab.notes[-1]) == {"east-na1", "legacy-na1", "dev-app"}
-    declared = secrets_rotate.converge.fingerprints_with(ESTATE, lab.kept)
+    declared = converge.fingerprints_with(ESTATE, lab.kept)
     assert all(declared[name] == text for name, text in lab.notes[-1].items())
 
 
@@ -166,5 +170,12 @@ def test_all_secrets_together_take_three_stages(lab: Lab) -> None:
     assert len([each for each in lab.log if each.startswith("write")]) == 4
     assert lab.kept.changes == {}
     assert replace(lab.kept, dates={}).second_logins == tuple(
-        sorted(each.name for each in secrets_rotate.rotation.of(ESTATE) if each.turns)
+        sorted(each.name for each in rotation.of(ESTATE) if each.turns)
     )
+
+
+def test_an_old_user_of_etcd_is_dropped_only_when_patroni_has_read_the_new_one(lab: Lab) -> None:
+    rotate("na1-etcd")
+    assert lab.log.count("reloaded") == 1
+    dropped = lab.log.index("write ['na1-etcd dropped']")
+    assert lab.log.index("write ['na1-etcd switched']") < lab.log.index("reloaded") < dropped

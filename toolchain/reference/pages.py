@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FOLDER = ROOT / "docs" / "reference"
 
-REPORTS = ("status", "verify", "drift-report", "drill-report", "preview-report")
+REPORTS = ("status", "verify", "drift-report", "drill-report", "preview-report", "secrets")
 """The schemas of reports, in the order in which an owner meets them."""
 
 

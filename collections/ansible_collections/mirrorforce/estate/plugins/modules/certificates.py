@@ -217,7 +217,7 @@ def look(store, check_mode):
 def request(store):
     """Signing requests, each with a key that is made here where there is none."""
     requests = {}
-    new_keys = store.module.params["new_keys"] or []
+    new_keys = store.module.params.get("new_keys") or []
     for name in store.module.params["names"]:
         kind = NEXT_KEY if name in new_keys else "key"
         if kind == NEXT_KEY or not os.path.exists(store.path(name, kind)):
@@ -237,7 +237,7 @@ def install(store):
         store.write(name, NEXT_CERTIFICATE, certificate)
         # Two renames, one after the other: who reads in between tries again. A run that ends in between
         # leaves a certificate of another key, which the next one makes anew.
-        if name in (store.module.params["new_keys"] or []):
+        if name in (store.module.params.get("new_keys") or []):
             os.replace(store.path(name, NEXT_KEY), store.path(name, "key"))
         os.replace(store.path(name, NEXT_CERTIFICATE), store.path(name, "crt"))
     return {}
