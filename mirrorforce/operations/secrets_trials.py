@@ -153,7 +153,7 @@ def _of_password(  # noqa: PLR0913 - which secret of what, and which of its two 
         )
 
 
-_DENIED = "password authentication failed|not permitted to log in"
+_DENIED = "password authentication failed|not permitted to log in|no pg_hba.conf entry for host"
 
 
 def _user(secrets: EstateSecrets, secret: Secret, *, other: bool) -> str:

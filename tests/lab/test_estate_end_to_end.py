@@ -17,7 +17,7 @@ import pytest
 from mirrorforce import estate_file, inventory, placement, remote
 from mirrorforce.errors import ExitCode
 from mirrorforce.lab import estate as lab
-from mirrorforce.operations import demo
+from mirrorforce.operations import application, demo, workload
 from mirrorforce.operations.verify_report import in_words
 from mirrorforce.workspace import ROOT
 from tests.lab.breakages import BREAKAGES, Breakage
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mirrorforce.estate import Estate
+    from mirrorforce.operations.workload_report import WorkloadReport
 
 RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)\s+"
                    r"unreachable=(?P<unreachable>\d+)\s+failed=(?P<failed>\d+)", re.MULTILINE)  # fmt: skip
+ROTATED = {"ssh-key", "na1-application", "na1-etcd"}
+ROTATED_WITHIN = 900.0
 STARTED = (
     "systemctl show --property=Id,ActiveEnterTimestampMonotonic "
     "etcd gdnsd leader_watcher patroni unbound ssh mirrorforce-firewall; "
@@ -72,6 +75,20 @@ def demo_report(user: User, estate: Estate, first_up: Done) -> dict[str, Any]:
     (user.ws.reports / "demo.json").write_text(json.dumps(report, indent=2))
     print("\n".join(said))  # noqa: T201
     return report
+
+
+@pytest.fixture(scope="module")
+def rotation(user: User, estate: Estate, demo_report: dict[str, Any]) -> tuple[Done, WorkloadReport]:
+    """New values for what people, applications and Patroni show, while clients commit."""
+    assert demo_report["steps"]
+    host = application.host_of(inventory.read(user.ws, estate))
+    clients = workload.start(user.ws, host, "na1", seconds=ROTATED_WITHIN, groups=workload.WRITERS)
+    done = user.mirrorforce("secrets", "rotate", *ROTATED, "--yes")
+    clients.stop(user.ws)
+    try:
+        return done, clients.judge(user.ws)
+    finally:
+        clients.forget(user.ws)
 
 
 def step(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -220,7 +237,26 @@ class TestTheLossOfACoast:
         assert json.loads(done.out)["cells"][0]["primary"]["site"] == "east"
 
 
-@pytest.mark.usefixtures("demo_report")
+class TestRotation:
+    def test_secrets_get_new_values_and_the_old_ones_are_refused(
+        self, rotation: tuple[Done, WorkloadReport], user: User
+    ) -> None:
+        assert rotation[0].status == ExitCode.AS_DECLARED, rotation[0]
+        listed = json.loads(user.mirrorforce("secrets", "list", "--json").out)
+        valid(listed, "secrets")
+        ages = {one["name"]: one["half_rotated"] for one in listed["secrets"]}
+        assert ages.keys() >= ROTATED
+        assert {name for name, half in ages.items() if half} == set()
+
+    def test_no_client_is_turned_away_meanwhile_and_no_row_is_lost(
+        self, rotation: tuple[Done, WorkloadReport]
+    ) -> None:
+        judged = rotation[1]
+        assert judged.acknowledged > 0
+        assert (judged.rejected, judged.lost) == (0, ())
+
+
+@pytest.mark.usefixtures("rotation")
 class TestTrouble:
     def test_a_host_without_power_is_seen_and_mended_by_a_plain_up(self, user: User) -> None:
         assert user.mirrorforce("lab", "power-off", "legacy-na1", "--env", ENV).status == 0
