@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -172,3 +172,41 @@ def test_a_primary_that_was_told_to_go_on_alone_is_left_so_until_a_standby_confi
 ) -> None:
     found = {} if strict is None else {"synchronous_mode_strict": strict}
     assert module.acknowledges_alone(found, {"replication": standbys} if standbys else {}) is alone
+
+
+class Member:
+    """A member whose REST API takes a new certificate up at the second of two reloads."""
+
+    params: ClassVar[dict[str, Any]] = {"wait_seconds": 60}
+
+    def __init__(self, *, stale: bool, check_mode: bool = False) -> None:
+        self.reloads_left = 2 if stale else 0
+        self.check_mode = check_mode
+        self.commands: list[list[str]] = []
+
+    def shows_its_certificate(self) -> bool:
+        return not self.reloads_left
+
+    def run_command(self, command: list[str]) -> tuple[int, str, str]:
+        self.commands.append(command)
+        self.reloads_left -= 1
+        return 0, "", ""
+
+
+RELOAD = ["systemctl", "reload", "patroni.service"]
+
+
+@pytest.mark.parametrize(("stale", "commands"), [(False, []), (True, [RELOAD, RELOAD])])
+def test_patroni_is_told_until_it_shows_the_certificate_on_disk(
+    stale: bool,  # noqa: FBT001
+    commands: list[list[str]],
+) -> None:
+    member = Member(stale=stale)
+    assert bool(module.converge_certificate(member, member, every=0.0)) == stale
+    assert member.commands == commands
+
+
+def test_in_check_mode_another_certificate_is_told_of_and_nothing_is_done() -> None:
+    member = Member(stale=True, check_mode=True)
+    assert module.converge_certificate(member, member)
+    assert member.commands == []

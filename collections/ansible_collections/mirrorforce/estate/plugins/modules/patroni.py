@@ -10,6 +10,8 @@ description:
   - Waits until this member leads or streams from the primary (or until it is the primary).
   - Where this member is the primary, brings the dynamic configuration, the roles of applications and their
     database to the declared state. On a standby it changes nothing.
+  - Has its REST API show the certificate on disk. Patroni misses a new one where its configuration changed
+    in the same reload, and takes it up at the next.
   - A primary that was told to acknowledge alone (C(mirrorforce recover)) is left so until a standby confirms.
   - Passwords reach the server as SCRAM verifiers only. Parameters that wait for a restart are warned of.
 options:
@@ -135,6 +137,7 @@ import os
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
@@ -254,6 +257,7 @@ class Rest:
 
     def __init__(self, place):
         self.url = place["url"]
+        self.certificate = place["certificate"]
         self.context = ssl.create_default_context(cafile=place["ca"])
         self.context.load_cert_chain(place["certificate"], place["key"])
         token = base64.b64encode(f"patroni:{place['password']}".encode()).decode()
@@ -276,6 +280,17 @@ class Rest:
                 return error.code, text.decode(errors="replace")
         except (OSError, ValueError) as error:
             return None, str(error)
+
+    def shows_its_certificate(self):
+        """Whether the API shows the certificate on disk."""
+        parts = urllib.parse.urlsplit(self.url)
+        with open(self.certificate, encoding="ascii") as file:
+            kept = ssl.PEM_cert_to_DER_cert(file.read().strip())
+        try:
+            shown = ssl.get_server_certificate((parts.hostname, parts.port), timeout=10)
+        except OSError:
+            return False
+        return ssl.PEM_cert_to_DER_cert(shown) == kept
 
 
 def role_of(rest, wait_for, seconds):
@@ -301,6 +316,25 @@ def acknowledges_alone(found, member):
     standbys = member.get("replication") or []
     confirming = [one for one in standbys if one.get("sync_state") in ("quorum", "sync")]
     return found.get(STRICT) is False and not confirming
+
+
+def converge_certificate(module, rest, every=5.0):
+    """Have the REST API show the certificate on disk; what was done.
+
+    Patroni 4.0 looks at the certificate where the signal found nothing new in its own file, else it does not
+    (`reload_config`): so the signal is given again, a loop of Patroni later at the earliest.
+    """
+    if rest.shows_its_certificate():
+        return []
+    deadline = time.monotonic() + module.params["wait_seconds"]
+    while not module.check_mode and not rest.shows_its_certificate():
+        if time.monotonic() > deadline:
+            module.fail_json(msg="Patroni's REST API does not take up the certificate on disk")
+        code, out, error = module.run_command(["systemctl", "reload", "patroni.service"])
+        if code:
+            module.fail_json(msg=f"systemctl reload patroni.service: {(error or out).strip()}")
+        time.sleep(every)
+    return ["reload patroni.service: its REST API showed another certificate"]
 
 
 def converge_configuration(module, rest, wanted):
@@ -361,6 +395,11 @@ def restart_standby(module, rest, role):
         if role_of(rest, "member", seconds)[0] is None:
             module.fail_json(msg=f"this member does not stream {seconds} s after its restart")
     return ["restart patroni.service"]
+
+
+def listed(actions):
+    """What was done, as a difference for a person."""
+    return [{"before": "", "after": "".join(f"{what}\n" for what in actions)}] if actions else []
 
 
 def main():
@@ -424,15 +463,18 @@ def main():
     actions, diff = [], []
     if module.params["restart_standby"]:
         actions = restart_standby(module, rest, role)
-        diff = [{"before": "", "after": "".join(f"{what}\n" for what in actions)}] if actions else []
-    elif role == "primary":
+        diff = listed(actions)
+    else:
+        actions = converge_certificate(module, rest)
+        diff = listed(actions)
+    if role == "primary" and not module.params["restart_standby"]:
         if module.params["configuration"]:
-            actions, diff = converge_configuration(module, rest, module.params["configuration"])
+            done, shown = converge_configuration(module, rest, module.params["configuration"])
+            actions, diff = actions + done, diff + shown
         if module.params["roles"]:
             given = module.params
             done = converge_roles(module, given["roles"], given["member_roles"], given["database"])
-            actions = actions + done
-            diff += [{"before": "", "after": "".join(f"{what}\n" for what in done)}] if done else []
+            actions, diff = actions + done, diff + listed(done)
     if (rest.call("/patroni")[1] or {}).get("pending_restart"):
         module.warn("parameters wait for a restart of PostgreSQL: switch over, then restart the old primary")
     module.exit_json(changed=bool(actions), actions=actions, role=role, diff=diff)
