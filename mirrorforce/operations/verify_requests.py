@@ -112,7 +112,14 @@ def _as_application(estate: Estate, member: Host) -> Iterator[dict[str, Any]]:
         return
     own = {"dbname": estate.cell(member.cell).database, "user": "application"}
     yield _postgres("plain text", member, _NO_RULE, **own, sslmode="disable")
-    yield _postgres("wrong password", member, "password authentication failed", **own, sslmode="require")
+    # Of the two that take turns (mirrorforce.rotation) the one whose turn it is not has no line at all.
+    denied = f"password authentication failed|{_NO_RULE}"
+    for user in (
+        "application",
+        *(name for name, role in expected.TAKING_TURNS.items() if role == "application"),
+    ):
+        as_user = {**own, "user": user, "sslmode": "require"}
+        yield _postgres(f"wrong password as {user}", member, denied, **as_user)
     yield _postgres("superuser", member, _NO_RULE, dbname="postgres", user="postgres", sslmode="require")
     yield _postgres("replication", member, _NO_RULE, **_REPLICATION, sslmode="require")
 
