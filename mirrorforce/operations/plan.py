@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from mirrorforce import engine, placement
 from mirrorforce.aws import RENEW_IMAGES
 from mirrorforce.errors import BadInputError
-from mirrorforce.operations import losses, names, strays
-from mirrorforce.stack_names import interconnect_stack, parse
+from mirrorforce.operations import losses, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,15 +53,12 @@ def look_first(
 ) -> None:
     """Let go of what was confirmed. MirrorforceError, with nothing changed, where something was not.
 
-    The same where an `up` was killed and has left what no stack knows of.
-
     stacks: those that are going to be brought up together.
     """
     require_renewable(estate, consent)
     if not any(site.aws for site in estate.sites):
         return
     with phases.phase("plan"):
-        strays.require_none(ws, estate, [*map(parse, stacks), interconnect_stack(estate)])
         outcomes = _previews(ws, stacks, public_key, consent)
         losses.require_rolling(estate, placement.hosts(estate), outcomes)
         agreed = {*consent.accepted_losses, *consent.renewed_images}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import signal
@@ -10,7 +9,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -70,10 +68,10 @@ class Life:
         up.have_platforms(estate, self.phases)
         return up.have_secrets(self.ws, estate, self.phases)
 
-    def up(self, estate: Estate, *sites: str) -> Inventory:
-        """`mirrorforce up`, of all sites or these, as far as AWS goes: moto has no machines to converge."""
-        wanted = sites or [site.name for site in estate.sites]
-        return up.have_sites(self.ws, estate, wanted, self.secrets(estate), self.phases, plan.NOTHING)
+    def up(self, estate: Estate, consent: plan.Consent = plan.NOTHING) -> Inventory:
+        """`mirrorforce up` as far as AWS goes: moto's hosts are no machines that could be converged."""
+        sites = [site.name for site in estate.sites]
+        return up.have_sites(self.ws, estate, sites, self.secrets(estate), self.phases, consent)
 
     def look(self, estate: Estate, *sites: str) -> dict[str, Outcome]:
         """`pulumi preview` of all stacks, or of these sites alone, by site, with what went wrong."""
@@ -99,43 +97,16 @@ class Life:
     def interrupt_at(self, action: str) -> threading.Thread:
         """Ctrl-C as soon as this action is called the next time, also where whoever started us ignores it."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return self._as_soon_as(action, lambda: os.kill(os.getpid(), signal.SIGINT))
-
-    def kill_at(self, action: str) -> threading.Thread:
-        """Kill engine, language hosts and providers, all at once, as soon as this action is called."""
-
-        def kill() -> None:
-            for pid in below(os.getpid()) - {self.cloud.process.pid}:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-        return self._as_soon_as(action, kill)
-
-    def _as_soon_as(self, action: str, act: Callable[[], None]) -> threading.Thread:
         known = self.cloud.actions().count(action)
 
         def watch() -> None:
             while self.cloud.actions().count(action) == known:
                 time.sleep(_LOOK_EVERY)
-            act()
+            os.kill(os.getpid(), signal.SIGINT)
 
         watching = threading.Thread(target=watch, daemon=True)
         watching.start()
         return watching
-
-
-def below(pid: int) -> set[int]:
-    """The processes that this one has started, and those that they have."""
-    parents: dict[int, int] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = status.read_text().rpartition(")")[2].split()
-            parents[int(status.parent.name)] = int(fields[1])
-    found, new = set[int](), {pid}
-    while new:
-        new = {child for child, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
 
 
 POLICY_PACK = str(ROOT / "policy")

@@ -71,26 +71,11 @@ def joined_too_early(one: Life, estate: Estate, before: set[tuple[str, str, str]
 
 
 @pytest.fixture(scope="module")
-def left_by_a_kill(one: Life, estate: Estate, joined_too_early: MirrorforceError) -> MirrorforceError:
-    """What the next `up` of a site says after one whose engine was killed while it made the network."""
-    assert joined_too_early
-    watching = one.kill_at("ec2:CreateVpc")
-    with pytest.raises(MirrorforceError):
-        one.up(estate, "dev")
-    watching.join()
-    with pytest.raises(MirrorforceError) as refused:
-        one.up(estate, "dev")
-    return refused.value
-
-
-@pytest.fixture(scope="module")
 def half_way(
-    one: Life, estate: Estate, before: set[tuple[str, str, str]], left_by_a_kill: MirrorforceError
+    one: Life, estate: Estate, before: set[tuple[str, str, str]], joined_too_early: MirrorforceError
 ) -> set[str]:
     """The names of the hosts that there are when `up` was stopped by Ctrl-C, at the first subnet."""
-    _, _, commands = left_by_a_kill.next_step.partition(": ")
-    for command in commands.split("; "):
-        typed(one.cloud, command)
+    assert joined_too_early
     watching = one.interrupt_at("ec2:CreateSubnet")
     with pytest.raises(KeyboardInterrupt):
         one.up(estate)
@@ -101,17 +86,9 @@ def half_way(
 
 @pytest.fixture(scope="module")
 def hosts(one: Life, estate: Estate, half_way: set[str]) -> Inventory:
-    """The hosts of the estate, which stands after another `up`."""
+    """The hosts of the estate, which stands after a second `up`."""
     assert len(half_way) < len(placement.hosts(estate))
     return one.up(estate)
-
-
-def typed(cloud: Cloud, command: str) -> None:
-    """Do what a command of AWS's own command line does: `aws ec2 --region REGION VERB --OPTION VALUE`."""
-    _, service, _, region, verb, option, value = command.split()
-    argument = "".join(word.capitalize() for word in option.strip("-").split("-"))
-    act = getattr(cloud.client(service, region), verb.replace("-", "_"))
-    act(**{argument: [value] if option.endswith("s") else value})
 
 
 def instances(cloud: Cloud) -> dict[str, list[dict[str, Any]]]:
@@ -138,14 +115,6 @@ def test_an_interconnect_before_its_sites_names_the_site_and_the_next_step(
 ) -> None:
     assert "is not up: stack testaws-" in str(joined_too_early)
     assert "mirrorforce up testaws" in str(joined_too_early)
-
-
-def test_what_a_killed_engine_left_is_named_before_a_second_one_is_made(
-    left_by_a_kill: MirrorforceError,
-) -> None:
-    assert "an up that was killed left network vpc-" in left_by_a_kill.message
-    assert "testaws-dev: Vpc testaws-dev" in left_by_a_kill.message
-    assert "delete-vpc --vpc-id vpc-" in left_by_a_kill.next_step
 
 
 def test_a_stack_that_was_stopped_half_way_is_taken_up_again_and_makes_nothing_twice(
