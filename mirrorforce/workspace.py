@@ -62,8 +62,12 @@ class Workspace:
 
     @property
     def backend_url(self) -> str:
-        """The backend as Pulumi names it."""
-        return self.shared.backend if self.shared else f"file://{self.backend}"
+        """The backend as Pulumi names it.
+
+        Without files beside the state's files: those are not written whole or not at all, and one that an
+        engine's end left empty makes every stack unreadable ("EOF").
+        """
+        return self.shared.backend if self.shared else f"file://{self.backend}?metadata=skip"
 
     @property
     def passphrase_file(self) -> Path:

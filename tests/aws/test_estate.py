@@ -117,6 +117,12 @@ def test_an_interconnect_before_its_sites_names_the_site_and_the_next_step(
     assert "mirrorforce up testaws" in str(joined_too_early)
 
 
+def test_no_file_beside_the_states_own_can_be_left_half_written(one: Life, half_way: set[str]) -> None:
+    assert half_way is not None
+    assert list(one.ws.backend.rglob("*.json"))
+    assert not list(one.ws.backend.rglob("*.attrs"))
+
+
 def test_a_stack_that_was_stopped_half_way_is_taken_up_again_and_makes_nothing_twice(
     one: Life, estate: Estate, half_way: set[str], hosts: Inventory
 ) -> None:
