@@ -12,7 +12,7 @@ from mirrorforce import engine, estate_file, placement
 from mirrorforce.engine import Outcome
 from mirrorforce.engine_events import Account, Step
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.operations import losses, plan, strays
+from mirrorforce.operations import losses, plan
 from mirrorforce.progress import Phases
 from mirrorforce.stack_names import site_stacks
 from mirrorforce.workspace import ROOT, Workspace
@@ -200,7 +200,6 @@ def look(
     monkeypatch: pytest.MonkeyPatch, fake: Engine, consent: plan.Consent, estate: Estate = ESTATE
 ) -> str:
     said = io.StringIO()
-    monkeypatch.setattr(strays, "require_none", lambda *_: None)
     monkeypatch.setattr(engine, "preview", fake.preview)
     monkeypatch.setattr(engine, "unprotect", fake.unprotect)
     stacks = [str(stack) for stack in site_stacks(estate)]
