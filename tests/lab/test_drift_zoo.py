@@ -63,7 +63,7 @@ def on_the_machine(env: str, drift: zoo.Drift) -> None:
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[User]:
-    declare_test_estate(ENV)
+    declare_test_estate(ENV, cells=None if CHOSEN == "all" else {"na1"})
     someone = User(env=ENV)
     someone.mirrorforce("down", ENV, "--yes")
     done = someone.mirrorforce("up", ENV)

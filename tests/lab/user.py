@@ -8,10 +8,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from mirrorforce.workspace import ROOT, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 ENV = "test"
 LIMIT = 900.0
@@ -78,11 +82,18 @@ class User:
         return found
 
 
-def declare_test_estate(env: str = ENV) -> None:
-    """Write stacks/ENV.yaml: the lab under another name, so that a lab in use is never touched."""
+def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None) -> None:
+    """Write stacks/ENV.yaml: the lab under another name, so that a lab in use is never touched.
+
+    `cells`: these alone, with their tenants; without, all that the lab has.
+    """
     text = (ROOT / "stacks" / "lab.yaml").read_text(encoding="utf-8")
     document = yaml.safe_load(text)
     assert document["estate"] == "lab"
     document["estate"] = env
+    if cells is not None:
+        document["cells"] = {name: cell for name, cell in document["cells"].items() if name in cells}
+        tenants = document.get("tenants", {}).items()
+        document["tenants"] = {name: tenant for name, tenant in tenants if tenant["cell"] in cells}
     written = yaml.safe_dump(document, sort_keys=False)
     (ROOT / "stacks" / f"{env}.yaml").write_text(written, encoding="utf-8")

@@ -301,7 +301,7 @@ CLUSTER: tuple[Drift, ...] = (
     ),
     Drift(
         "HBA line",
-        "legacy-na2",
+        "legacy-na1",
         "echo 'host all all 0.0.0.0/0 trust' >> /srv/postgres/data/17/pg_hba.conf && "
         f"{PSQL} 'select pg_reload_conf()'",
         "pg_hba host all all 0.0.0.0/0 trust",
