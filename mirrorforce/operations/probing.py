@@ -21,8 +21,8 @@ COMMAND = "sudo -n env PYTHONPATH=/usr/local/lib/mirrorforce python3 -m mirrorfo
 PATIENCE = 8.0
 """Seconds more that a host has which was reached and is slow, as under a load that leaves it no processor."""
 
-_MARGIN = 0.3
-"""Seconds between the probe's own limit and ours, so that a slow section is named rather than lost."""
+_OF_PATIENCE = 2.0
+"""Seconds of it that are for the host's answers, each of which has a limit of its own below that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def ask(ws: Workspace, requests: Mapping[str, Mapping[str, Any]], *, timeout: fl
     """
 
     def one(host: str) -> Probe:
-        request = json.dumps({"limit": round(timeout - _MARGIN, 2), "sections": requests[host]})
+        request = json.dumps({"limit": round(timeout + _OF_PATIENCE, 2), "sections": requests[host]})
         answer = remote.run(
             ws, host, f"echo; exec {COMMAND}", stdin=request, timeout=timeout, patience=PATIENCE
         )

@@ -81,9 +81,8 @@ def test_each_section_has_its_function(section: str) -> None:
 
 
 def test_a_section_that_there_is_not_says_so() -> None:
-    assert probe.answer({"sections": {"weather": {}}})["sections"] == {
-        "weather": {"error": "KeyError: 'weather'"}
-    }
+    answer = probe.answer({"sections": {"weather": {}}})
+    assert answer["sections"] == {"weather": {"error": "there is no section weather"}}
 
 
 def test_a_section_that_is_late_holds_up_no_other() -> None:
