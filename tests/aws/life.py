@@ -68,10 +68,10 @@ class Life:
         up.have_platforms(estate, self.phases)
         return up.have_secrets(self.ws, estate, self.phases)
 
-    def up(self, estate: Estate, consent: plan.Consent = plan.NOTHING) -> Inventory:
-        """`mirrorforce up` as far as AWS goes: moto's hosts are no machines that could be converged."""
-        sites = [site.name for site in estate.sites]
-        return up.have_sites(self.ws, estate, sites, self.secrets(estate), self.phases, consent)
+    def up(self, estate: Estate, *sites: str) -> Inventory:
+        """`mirrorforce up`, of all sites or these, as far as AWS goes: moto has no machines to converge."""
+        wanted = sites or [site.name for site in estate.sites]
+        return up.have_sites(self.ws, estate, wanted, self.secrets(estate), self.phases, plan.NOTHING)
 
     def look(self, estate: Estate, *sites: str) -> dict[str, Outcome]:
         """`pulumi preview` of all stacks, or of these sites alone, by site, with what went wrong."""
@@ -84,9 +84,9 @@ class Life:
         )
         return dict(zip(wanted, found, strict=True))
 
-    def refresh(self, estate: Estate) -> dict[str, Outcome]:
-        """`pulumi refresh` of all stacks, which changes nothing, by site."""
-        stacks = engine.stacks_of(estate)
+    def refresh(self, estate: Estate, *sites: str) -> dict[str, Outcome]:
+        """`pulumi refresh` of all stacks, or of these sites alone, which changes nothing, by site."""
+        stacks = [stack for stack in engine.stacks_of(estate) if not sites or stack.part in sites]
         found = engine.side_by_side([partial(engine.refresh, self.ws, str(stack)) for stack in stacks])
         return {stack.part: outcome for stack, outcome in zip(stacks, found, strict=True)}
 

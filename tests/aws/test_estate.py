@@ -78,7 +78,7 @@ def half_way(
     assert joined_too_early
     watching = one.interrupt_at("ec2:CreateSubnet")
     with pytest.raises(KeyboardInterrupt):
-        one.up(estate)
+        one.up(estate, "legacy", "dev")
     watching.join()
     assert remains.everything(one.cloud, life.REGIONS) - before
     return set(instances(one.cloud))
@@ -203,7 +203,7 @@ def test_what_somebody_changes_by_hand_is_seen(one: Life, estate: Estate, hosts:
     west.create_tags(Resources=[volume], Tags=[{"Key": "owner", "Value": "somebody-else"}])
     legacy.stop_instances(InstanceIds=[stopped["InstanceId"]])
 
-    drifted = one.refresh(estate)
+    drifted = one.refresh(estate, "east", "west", "legacy")
 
     east.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
     west.create_tags(Resources=[volume], Tags=[{"Key": "owner", "Value": "database-team"}])
@@ -239,37 +239,36 @@ def without_rules(found: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return {site: steps for site, steps in kept.items() if steps}
 
 
-def test_one_more_member_is_one_more_host_that_others_let_in_and_nothing_else_moves(
-    one: Life, hosts: Inventory
-) -> None:
+@pytest.fixture(scope="module")
+def grown(one: Life, hosts: Inventory) -> dict[str, set[str]]:
+    """What a preview tells, by site, of one more member, one more cell and wider volumes of a third."""
     assert hosts
-    # With two copies, so that it stays durable wherever it is led from; hosts do not depend on that.
+    cell = declared.document()["cells"]["na2"]
     changed = one.declare(
-        put("cells", "na1", "members", "legacy", value=2), put("cells", "na1", "synchronous_copies", value=2)
+        # With two copies, so that it stays durable wherever it is led from; hosts do not depend on that.
+        put("cells", "na1", "members", "legacy", value=2),
+        put("cells", "na1", "synchronous_copies", value=2),
+        put("cells", "na2", "volumes", "data_mib", value=204800),
+        put("cells", "na3", value=cell),
     )
-    found = told(one.look(changed))
-    assert without_rules(found) == {"legacy": host("legacy-na1-2")}
-    assert "update SecurityGroup testaws-legacy-database-na1" in found["legacy"]
+    return told(one.look(changed))
 
 
-def test_one_more_cell_is_its_hosts_that_others_let_in_and_nothing_else_moves(
-    one: Life, hosts: Inventory
+@pytest.mark.parametrize("site", ["east", "west", "legacy"])
+def test_an_estate_that_grows_gets_what_is_new_and_nothing_else_moves(
+    site: str, grown: dict[str, set[str]]
 ) -> None:
-    assert hosts
-    document = declared.document()
-    changed = one.declare(put("cells", "na3", value=document["cells"]["na2"]))
-    assert without_rules(told(one.look(changed))) == {
-        site: {*host(f"{site}-na3"), f"create SecurityGroup testaws-{site}-database-na3"}
-        for site in ("east", "west", "legacy")
-    }
+    one_more_cell = {*host(f"{site}-na3"), f"create SecurityGroup testaws-{site}-database-na3"}
+    one_more_member = host("legacy-na1-2") if site == "legacy" else set()
+    wider = {f"update Volume {site}-na2-data"}
+    assert without_rules(grown)[site] == one_more_cell | one_more_member | wider
 
 
-def test_a_wider_volume_is_changed_in_place(one: Life, hosts: Inventory) -> None:
-    assert hosts
-    changed = one.declare(put("cells", "na1", "volumes", "data_mib", value=204800))
-    assert told(one.look(changed)) == {
-        site: {f"update Volume {site}-na1-data"} for site in ("east", "west", "legacy")
-    }
+def test_new_hosts_are_let_in_by_others_and_sites_without_any_stay_as_they_are(
+    grown: dict[str, set[str]],
+) -> None:
+    assert "update SecurityGroup testaws-legacy-database-na1" in grown["legacy"]
+    assert without_rules(grown).keys() == {"east", "west", "legacy"}
 
 
 def test_a_plan_that_takes_data_away_stops_until_it_is_confirmed_by_name(one: Life, hosts: Inventory) -> None:
@@ -278,9 +277,9 @@ def test_a_plan_that_takes_data_away_stops_until_it_is_confirmed_by_name(one: Li
         lambda document: document["cells"].pop("na2"), put("tenants", "billing", "cell", value="na1")
     )
     with pytest.raises(MirrorforceError) as refused:
-        one.up(changed)
+        one.up(changed, "east")
     assert "testaws-east: delete Volume east-na2-data" in refused.value.message
-    assert "--accept-loss west-na2" in refused.value.next_step
+    assert "--accept-loss east-na2" in refused.value.next_step
     assert "east-na2" in instances(one.cloud)
 
 
