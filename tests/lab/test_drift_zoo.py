@@ -158,10 +158,10 @@ def test_the_estate_is_clean_after_all_and_verifies(user: User, tmp_path: Path) 
 
 @pytest.mark.usefixtures("looks")
 def test_a_host_without_power_is_never_told_as_clean(user: User, tmp_path: Path) -> None:
-    hosts.power_off(ENV, "legacy-na2")
+    hosts.power_off(ENV, "legacy-na1")
     try:
         report = look(user, tmp_path, "--quick", expected=[ExitCode.ERROR])
     finally:
-        hosts.power_on(ENV, "legacy-na2")
-    assert [gap["subject"] for gap in report["gaps"]] == ["legacy-na2"]
+        hosts.power_on(ENV, "legacy-na1")
+    assert [gap["subject"] for gap in report["gaps"]] == ["legacy-na1"]
     assert (report["drift"], report["complete"]) == (False, False)
