@@ -123,14 +123,9 @@ def run(
     """
     line = _batch(arguments(ws, host, command), timeout)
     # ssh ends by itself where a new connection finds nobody (_batch); one that is kept open does not tell.
-    reached_if_running = not (ws.control / host).exists()
-    return run_line(
-        line,
-        stdin.encode() if isinstance(stdin, str) else stdin,
-        timeout,
-        patience=patience,
-        reached=lambda output: bool(output) or reached_if_running,
-    )
+    is_new = not (ws.control / host).exists()
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    return run_line(line, given, timeout, patience=patience, reached_if_running=is_new)
 
 
 def run_line(
@@ -139,11 +134,12 @@ def run_line(
     timeout: float,
     *,
     patience: float = 0.0,
-    reached: Callable[[bytes], bool] = bool,
+    reached_if_running: bool = False,
 ) -> Result:
     """Run a whole ssh command line, as `run` does: for who reaches a machine that is no host yet.
 
-    `reached` tells from what came on stdout within `timeout` seconds whether to have `patience` too.
+    What said something on stdout within `timeout` seconds has `patience` too; with `reached_if_running`
+    whatever still runs then.
     """
     started = time.monotonic()
     process = subprocess.Popen(
@@ -155,7 +151,7 @@ def run_line(
     )
     timed_out = False
     try:
-        out, err = _communicate(process, stdin, timeout, patience, reached)
+        out, err = _communicate(process, stdin, timeout, patience, reached_if_running=reached_if_running)
     except subprocess.TimeoutExpired:
         timed_out = True
         _kill_group(process)
@@ -178,13 +174,14 @@ def _communicate(
     stdin: bytes | None,
     timeout: float,
     patience: float,
-    reached: Callable[[bytes], bool],
+    *,
+    reached_if_running: bool,
 ) -> tuple[bytes, bytes]:
     """Both outputs, when the process has ended; TimeoutExpired where it is not to be waited for longer."""
     try:
         return process.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired as late:
-        if not patience or not reached(late.output or b""):
+        if not patience or not (reached_if_running or late.output):
             raise
         return process.communicate(timeout=patience)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirrorforce import engine, inventory, placement, remote, role_variables, rotation
 from mirrorforce.errors import BadInputError, MirrorforceError
@@ -23,7 +23,7 @@ from mirrorforce.secrets import Stage
 from mirrorforce.stack_names import site_stacks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory
@@ -169,9 +169,11 @@ class _Run:
         with self.phases.phase(stages) as waits_for:
             self._converge(queue, before, waits_for)
             waits_for("everything runs")
-            waiting.until_whole(self.ws, self.estate, self.found, limit=SETTLED_WITHIN, on_progress=waits_for)
+            report = waiting.until_whole(
+                self.ws, self.estate, self.found, limit=SETTLED_WITHIN, on_progress=waits_for
+            )
             waits_for("new values open every door, old ones none where they are dropped")
-            self._try(queue)
+            self._try(queue, report)
 
     def _at(self, name: str, queue: Sequence[Secret]) -> Stage | None:
         return self.secrets.changes[name].stage if name in {each.name for each in queue} else None
@@ -224,7 +226,8 @@ class _Run:
         known = declared(before) if before else dict.fromkeys(now)
         return frozenset(name for name, variables in now.items() if variables != known[name])
 
-    def _try(self, queue: Sequence[Secret]) -> None:
+    def _try(self, queue: Sequence[Secret], report: Mapping[str, Any]) -> None:
+        """`report`: the status of the estate, whole."""
         stage = self._at(SSH_KEY, queue)
         if stage in {Stage.OFFERED, Stage.DROPPED}:
             secrets_trials.ssh_key(self.ws, self.found, self.secrets, opens=stage is Stage.OFFERED)
@@ -234,7 +237,7 @@ class _Run:
         if cells and Stage.SWITCHED in {self.secrets.changes[each.name].stage for each in queue}:
             members = [host for host in self.hosts if host.cell in cells]
             secrets_trials.until_reloaded(self.ws, self.estate, members)
-        primaries = self._primaries()
+        primaries = {cell["name"]: cell["primary"]["host"] for cell in report["cells"]}
         doors = [
             door
             for each in queue
@@ -242,10 +245,6 @@ class _Run:
         ]
         if doors:
             secrets_trials.until_true(self.ws, doors)
-
-    def _primaries(self) -> dict[str, str]:
-        report = status.collect(self.ws, self.estate, self.found, timeout=_REACHED_SECONDS)
-        return {cell["name"]: cell["primary"]["host"] for cell in report["cells"] if cell["primary"]}
 
     def say_what_is_left(self) -> None:
         """Name what is half-done, after an interruption."""

@@ -68,6 +68,11 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     found = Lab()
     report = {"cells": [{"name": "na1", "primary": {"host": "east-na1"}},
                         {"name": "na2", "primary": {"host": "west-na2"}}]}  # fmt: skip
+
+    def until_whole(*_: object, **_more: object) -> dict[str, Any]:
+        found.log.append("whole")
+        return report
+
     monkeypatch.setattr(secrets_rotate, "only_one", lambda *_: nullcontext())
     monkeypatch.setattr(engine, "read_secrets", lambda _: found.kept)
     monkeypatch.setattr(engine, "write_secrets", found.write)
@@ -79,7 +84,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(secrets_rotate, "troubles_of", lambda _: found.troubles)
     monkeypatch.setattr(converge, "stale_hosts", lambda *_: list(found.stale))
     monkeypatch.setattr(converge, "converge", found.converge)
-    monkeypatch.setattr(waiting, "until_whole", lambda *_, **__: found.log.append("whole"))
+    monkeypatch.setattr(waiting, "until_whole", until_whole)
     monkeypatch.setattr(
         secrets_trials, "until_true", lambda _, doors: found.log.append(f"try {len(doors) > 0}")
     )

@@ -233,11 +233,12 @@ def request(store):
 
 def install(store):
     """Put signed certificates in their place."""
+    new_keys = store.module.params.get("new_keys") or []
     for name, certificate in store.module.params["signed"].items():
         store.write(name, NEXT_CERTIFICATE, certificate)
         # Two renames, one after the other: who reads in between tries again. A run that ends in between
         # leaves a certificate of another key, which the next one makes anew.
-        if name in (store.module.params.get("new_keys") or []):
+        if name in new_keys:
             os.replace(store.path(name, NEXT_KEY), store.path(name, "key"))
         os.replace(store.path(name, NEXT_CERTIFICATE), store.path(name, "crt"))
     return {}
