@@ -45,7 +45,9 @@ __all__ = [
     "Outcome",
     "destroy",
     "environment",
+    "exported",
     "forget",
+    "forget_pending",
     "is_prepared",
     "look",
     "outputs",
@@ -182,6 +184,22 @@ def outputs(ws: Workspace, estate: Estate) -> dict[str, dict[str, Any]]:
     names = [str(name) for name in stacks_of(estate)]
     found = side_by_side([partial(_outputs, ws, name) for name in names])
     return dict(zip(names, found, strict=True))
+
+
+def exported(ws: Workspace, stack: str) -> dict[str, Any]:
+    """A stack's state as the engine exports it, what is secret encrypted."""
+    answer = call(ws, ["stack", "export", "--stack", stack])
+    if answer.status != 0:
+        raise failure(ws, f"reading the state of {stack}", answer)
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def forget_pending(ws: Workspace, stack: str, state: Mapping[str, Any]) -> None:
+    """Give a stack its exported state back, which the engine strips of what a killed engine was at."""
+    answer = call(ws, ["stack", "import", "--stack", stack], stdin=json.dumps(state))
+    if answer.status != 0:
+        raise failure(ws, f"clearing what a killed engine was at in {stack}", answer)
 
 
 def read_secrets(ws: Workspace) -> EstateSecrets:

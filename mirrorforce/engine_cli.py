@@ -1,7 +1,8 @@
 """One call of the `pulumi` command: its environment, its process, what its failures mean.
 
 The command runs in a process group of its own, so that Ctrl-C reaches it once and in order, through
-`interrupt`: it then ends what it is at, and saves. It dies with this process, however this one ends.
+`interrupt`: it then ends what it is at, and saves. So it does when this process is gone, however it ended: a
+killed engine would not know what was just being made for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,8 @@ from mirrorforce.workspace import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import IO
+    from types import TracebackType
+    from typing import Self
 
     from mirrorforce.workspace import Workspace
 
@@ -34,8 +37,12 @@ EXIT_CHANGES = 7
 STREAMING = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 """`--json` of a preview is then a stream of events, too, as that of every other operation."""
 
+LAST_WORDS_SECONDS = 60.0
+"""How long is waited for a command whose caller is gone: it ends what it is at, and begins nothing."""
+
+_LOOK_EVERY_SECONDS = 0.05
 _LOCK_HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\)")
-_running: set[subprocess.Popen[str]] = set()
+_running: set[subprocess.Popen[bytes]] = set()
 _running_lock = threading.Lock()
 
 
@@ -90,6 +97,7 @@ def call(
     if answer.status == 0 or not _LOCK_HOLDER.search(answer.stderr):
         return answer
     stack = _stack_of(arguments)
+    _wait_for_orphans(living_holders(answer.stderr))
     if alive := living_holders(answer.stderr):
         message = f"stack {stack} is being changed by another pulumi (process {', '.join(map(str, alive))})"
         raise MirrorforceError(message, "wait until it has ended, then run this again")
@@ -138,22 +146,26 @@ def _once(
     if not os.access(pulumi, os.X_OK):
         raise MirrorforceError(f"the Pulumi engine is not set up: there is no {pulumi}", "make setup")
     inherited = {name: value for name, value in os.environ.items() if name != "PULUMI_CONFIG_PASSPHRASE"}
-    # setpriv: the command is killed with us, and leaves neither work nor a lock that lives on.
-    command = ["setpriv", "--pdeathsig", "KILL", str(pulumi), *arguments, "--non-interactive"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=inherited | environment(ws) | STREAMING | dict(variables or {}),
-        stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    ) as process:
+    # setpriv: when we are gone, the command is asked to end as by Ctrl-C.
+    command = ["setpriv", "--pdeathsig", "INT", str(pulumi), *arguments, "--non-interactive"]
+    with (
+        _Captured() as stdout,
+        _Captured() as stderr,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=inherited | environment(ws) | STREAMING | dict(variables or {}),
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=stdout.descriptor,
+            stderr=stderr.descriptor,
+            process_group=0,
+        ) as process,
+    ):
         with _running_lock:
             _running.add(process)
         try:
-            return _attend(process, stdin, on_line)
+            _feed(process, stdin)
+            _follow(process, stdout, on_line)
         except KeyboardInterrupt:
             process.send_signal(signal.SIGINT)
             process.wait()
@@ -161,37 +173,83 @@ def _once(
         finally:
             with _running_lock:
                 _running.discard(process)
+        return Answer(process.returncode, stdout.text(), stderr.text())
 
 
-def _attend(
-    process: subprocess.Popen[str], stdin: str | None, on_line: Callable[[str], None] | None
-) -> Answer:
-    """Feed and read the three streams until the process has ended."""
-    stdout: list[str] = []
-    stderr: list[str] = []
+@dataclass
+class _Captured:
+    """What a process writes, in memory that it holds as well as we do.
 
-    def read(stream: IO[str], into: list[str], also: Callable[[str], None] | None) -> None:
-        for line in stream:
-            into.append(line)
-            if also:
-                also(line)
+    A pipe would break when we are gone, and end the process at its next word.
+    """
 
-    readers = [
-        threading.Thread(target=read, args=(process.stdout, stdout, on_line), daemon=True),
-        threading.Thread(target=read, args=(process.stderr, stderr, None), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
-    if stdin is not None and process.stdin is not None:
-        try:
-            process.stdin.write(stdin)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it ended before it read: its status and its words say why
-    process.wait()
-    for reader in readers:
-        reader.join()
-    return Answer(process.returncode, "".join(stdout), "".join(stderr))
+    descriptor: int = field(default_factory=lambda: os.memfd_create("captured"))
+    _read: int = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.descriptor)
+
+    def text(self) -> str:
+        """All of it."""
+        return self._from(0).decode(errors="replace")
+
+    def lines(self) -> list[str]:
+        """The whole lines that were written since the last call, each with its end."""
+        *whole, _ = self._from(self._read).split(b"\n")
+        self._read += sum(len(line) + 1 for line in whole)
+        return [f"{line.decode(errors='replace')}\n" for line in whole]
+
+    def _from(self, offset: int) -> bytes:
+        return os.pread(self.descriptor, os.fstat(self.descriptor).st_size - offset, offset)
+
+
+def _feed(process: subprocess.Popen[bytes], stdin: str | None) -> None:
+    if stdin is None or process.stdin is None:
+        return
+    try:
+        process.stdin.write(stdin.encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # it ended before it read: its status and its words say why
+
+
+def _follow(
+    process: subprocess.Popen[bytes], stdout: _Captured, on_line: Callable[[str], None] | None
+) -> None:
+    """Hand on each line as it comes, until the process has ended."""
+    if not on_line:
+        process.wait()
+        return
+    ended = False
+    while not ended:
+        ended = process.poll() is not None  # first: what it wrote before is read below
+        for line in stdout.lines():
+            on_line(line)
+        if not ended:
+            time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _wait_for_orphans(holders: Iterable[int]) -> None:
+    """Wait until commands whose callers are gone have ended what they were at, for a while at most."""
+    until = time.monotonic() + LAST_WORDS_SECONDS
+    for pid in holders:
+        while _is_pulumi(pid) and _is_orphan(pid) and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _is_orphan(pid: int) -> bool:
+    """Whether who started a process is gone, and an init process has it instead."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        (parent,) = re.findall(r"^PPid:\s+(\d+)$", status, re.MULTILINE)
+        return parent == "1" or Path(f"/proc/{parent}/comm").read_text().strip() == "systemd"
+    except (OSError, ValueError):
+        return False
 
 
 def _is_pulumi(pid: int) -> bool:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from mirrorforce import engine, placement
 from mirrorforce.aws import RENEW_IMAGES
 from mirrorforce.errors import BadInputError
-from mirrorforce.operations import losses, names
+from mirrorforce.operations import losses, names, unfinished
+from mirrorforce.stack_names import interconnect_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mirrorforce.engine import Outcome
     from mirrorforce.estate import Estate
     from mirrorforce.progress import Phases
+    from mirrorforce.stack_names import StackName
     from mirrorforce.workspace import Workspace
 
 
@@ -49,17 +51,21 @@ def look_first(
     public_key: str,
     consent: Consent,
     phases: Phases,
-    stacks: Sequence[str],
+    stacks: Sequence[StackName],
 ) -> None:
     """Let go of what was confirmed. MirrorforceError, with nothing changed, where something was not.
 
-    stacks: those that are going to be brought up together.
+    stacks: those that are going to be brought up together. One with nothing in it has nothing to lose.
     """
     require_renewable(estate, consent)
     if not any(site.aws for site in estate.sites):
         return
     with phases.phase("plan"):
-        outcomes = _previews(ws, stacks, public_key, consent)
+        states = unfinished.read(ws, [*stacks, interconnect_stack(estate)])
+        for advice in unfinished.forgotten(ws, estate, states):
+            phases.say(advice)
+        standing = [str(stack) for stack in stacks if unfinished.holds_something(states[stack])]
+        outcomes = _previews(ws, standing, public_key, consent)
         losses.require_rolling(estate, placement.hosts(estate), outcomes)
         agreed = {*consent.accepted_losses, *consent.renewed_images}
         for stack, urns in losses.confirmed(ws.env, outcomes, agreed).items():

@@ -104,10 +104,10 @@ def have_sites(
     consent: plan.Consent,
 ) -> Inventory:
     """Bring these sites' stacks up side by side, then what joins the sites; every host that there is."""
-    stacks = [str(StackName(estate.name, site)) for site in sites]
+    stacks = [StackName(estate.name, site) for site in sites]
     plan.look_first(ws, estate, secrets.ssh_public_key, consent, phases, stacks)
     with phases.phase("sites") as waits_for:
-        engine.side_by_side([_stack_up(ws, name, secrets, waits_for, consent) for name in stacks])
+        engine.side_by_side([_stack_up(ws, str(name), secrets, waits_for, consent) for name in stacks])
     with phases.phase("links") as waits_for:
         engine.up(ws, str(interconnect_stack(estate)), on_event=lambda step: waits_for(str(step)))
         found = inventory.read(ws, estate)

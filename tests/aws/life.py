@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from mirrorforce import engine, engine_home
@@ -94,19 +97,41 @@ class Life:
         """`mirrorforce down`."""
         down.down(self.ws, estate, self.phases)
 
-    def interrupt_at(self, action: str) -> threading.Thread:
-        """Ctrl-C as soon as this action is called the next time, also where whoever started us ignores it."""
+    def interrupted_up(self, estate: Estate, site: str, action: str) -> None:
+        """`up` of a site that gets Ctrl-C as soon as this action is called.
+
+        Also where whoever started us ignores it.
+        """
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        known = self.cloud.actions().count(action)
-
-        def watch() -> None:
-            while self.cloud.actions().count(action) == known:
-                time.sleep(_LOOK_EVERY)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        watching = threading.Thread(target=watch, daemon=True)
+        watching = threading.Thread(
+            target=self._when_called, args=(action, partial(os.kill, os.getpid(), signal.SIGINT)), daemon=True
+        )
         watching.start()
-        return watching
+        with pytest.raises(KeyboardInterrupt):
+            self.up(estate, site)
+        watching.join()
+
+    def killed_up(self, action: str) -> None:
+        """`mirrorforce up`, killed as soon as this action is called. Its engines end by themselves."""
+        line = [sys.executable, "-m", "mirrorforce", "up", declared.ENV, "--site-by-site"]
+        with subprocess.Popen(
+            line,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            self._when_called(action, process.kill, lambda: process.poll() is None)
+            assert process.wait() == -signal.SIGKILL, process.stdout and process.stdout.read()
+
+    def _when_called(
+        self, action: str, then: Callable[[], object], lives: Callable[[], bool] = lambda: True
+    ) -> None:
+        known = self.cloud.actions().count(action)
+        while lives() and self.cloud.actions().count(action) == known:
+            time.sleep(_LOOK_EVERY)
+        then()
 
 
 POLICY_PACK = str(ROOT / "policy")

@@ -74,12 +74,10 @@ def joined_too_early(one: Life, estate: Estate, before: set[tuple[str, str, str]
 def half_way(
     one: Life, estate: Estate, before: set[tuple[str, str, str]], joined_too_early: MirrorforceError
 ) -> set[str]:
-    """The names of the hosts that there are when `up` was stopped by Ctrl-C, at the first subnet."""
+    """The names of the hosts that there are after one `up` was stopped by Ctrl-C and one was killed."""
     assert joined_too_early
-    watching = one.interrupt_at("ec2:CreateSubnet")
-    with pytest.raises(KeyboardInterrupt):
-        one.up(estate, "legacy", "dev")
-    watching.join()
+    one.interrupted_up(estate, "dev", "ec2:CreateSubnet")
+    one.killed_up("ec2:CreateSubnet")
     assert remains.everything(one.cloud, life.REGIONS) - before
     return set(instances(one.cloud))
 
@@ -123,7 +121,7 @@ def test_no_file_beside_the_states_own_can_be_left_half_written(one: Life, half_
     assert not list(one.ws.backend.rglob("*.attrs"))
 
 
-def test_a_stack_that_was_stopped_half_way_is_taken_up_again_and_makes_nothing_twice(
+def test_stacks_that_were_left_half_way_are_taken_up_again_and_nothing_is_made_twice(
     one: Life, estate: Estate, half_way: set[str], hosts: Inventory
 ) -> None:
     wanted = {host.name for host in placement.hosts(estate)}

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -186,6 +188,79 @@ def test_an_estate_that_is_up_and_has_lost_its_secrets_gets_no_new_ones(
     with pytest.raises(MirrorforceError, match="has lost them"):
         engine.prepare(ws, estate)
     assert not (pulumi / "written").exists()
+
+
+# Plays `pulumi` that takes a while over what it is at, and says so when it is asked to end.
+SLOW = """#!{python}
+import pathlib, signal, sys, time
+here = pathlib.Path(__file__).parent
+asked = []
+signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+print("at it", flush=True)
+(here / "at it").touch()
+for _ in range(600):
+    time.sleep(0.1)
+    if asked:
+        break
+print("saving", flush=True)
+(here / "saving").write_text(str(len(asked)))
+(here / "saving").rename(here / "saved")
+"""
+
+CALL = """
+from mirrorforce import engine_cli, workspace
+engine_cli.call(workspace.Workspace("lab"), ["up", "--stack", "lab-east"], on_line=print)
+"""
+
+
+def seen(file: Path) -> bool:
+    until = time.monotonic() + 30
+    while not file.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    return file.exists()
+
+
+def test_an_engine_whose_caller_is_killed_ends_what_it_is_at_and_saves(pulumi: Path) -> None:
+    (pulumi / "pulumi").write_text(SLOW.format(python=sys.executable))
+    with subprocess.Popen([sys.executable, "-c", CALL], stdout=subprocess.DEVNULL) as caller:
+        assert seen(pulumi / "at it")
+        caller.kill()
+    assert seen(pulumi / "saved")
+    assert (pulumi / "saved").read_text() == "1"
+
+
+def test_each_line_is_handed_on_while_the_command_runs(ws: Workspace, pulumi: Path) -> None:
+    (pulumi / "pulumi").write_text(SLOW.format(python=sys.executable))
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        engine_cli.interrupt()
+
+    answer = engine_cli.call(ws, ["up", "--stack", "lab-east"], on_line=take)
+    assert lines[0] == "at it\n"
+    assert answer.stdout == "at it\nsaving\n" == "".join(lines)
+
+
+def test_a_line_ends_where_the_engine_ends_it_and_nowhere_else(ws: Workspace, pulumi: Path) -> None:
+    lines: list[str] = []
+    (pulumi / "up").write_text("one\u2028line\nand another")
+    engine_cli.call(ws, ["up"], on_line=lines.append)
+    assert lines == ["one\u2028line\n", "and another\n"]
+
+
+def test_an_engine_that_ends_itself_is_waited_for_and_one_that_somebody_runs_is_not(
+    ws: Workspace, pulumi: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_cli, "_is_pulumi", lambda _: not (pulumi / "gone").exists())
+    monkeypatch.setattr(engine_cli, "_is_orphan", lambda _: (pulumi / "gone").write_text("") == 0)
+    (pulumi / "up").write_text(LOCKED.format(host=socket.gethostname(), pid=7))
+    assert engine_cli.call(ws, ["up", "--stack", "lab-east"]).status == 0
+    (pulumi / "gone").unlink()
+    monkeypatch.setattr(engine_cli, "_is_orphan", lambda _: False)
+    (pulumi / "up").write_text(LOCKED.format(host=socket.gethostname(), pid=7))
+    with pytest.raises(MirrorforceError, match="is being changed"):
+        engine_cli.call(ws, ["up", "--stack", "lab-east"])
 
 
 def test_tasks_run_at_the_same_time_and_answer_in_order() -> None:
