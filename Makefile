@@ -36,11 +36,17 @@ check: lint types test-unit ## lint, types, unit and program tests: quick
 
 test: setup $(VENV)/.dev lint lint-roles lint-workflows types models ## everything: lint, types, the failover model, unit, program, AWS on moto, and the lab end to end, on estates of its own
 	@$(AS_ROOT) $(BIN)/pytest --numprocesses auto tests/unit tests/program
-	@$(AS_ROOT) $(BIN)/pytest tests/aws tests/lab
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/aws tests/lab
 
-.PHONY: test-zoo
+# Which drifts are made on purpose: a handful, or all.
+ZOO ?= handful
+
+.PHONY: test-all test-zoo
+test-all: ## as test, with every drift that is made on purpose, on hosts and on the emulated AWS
+	@$(MAKE) test ZOO=all
+
 test-zoo: setup $(VENV)/.dev ## drifts made on purpose, on an estate of their own: found, mended (ZOO=all for all of them)
-	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(or $(ZOO),handful) $(BIN)/pytest tests/lab/test_drift_zoo.py
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/lab/test_drift_zoo.py
 
 test-estate: setup $(VENV)/.dev ## the estate's end-to-end test alone: up, lose a coast under load, come home, mend, down
 	@$(AS_ROOT) $(BIN)/pytest tests/lab/test_estate_end_to_end.py
@@ -79,10 +85,10 @@ test-unit: $(VENV)/.dev
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
 test-aws: setup $(VENV)/.dev
-	@$(AS_ROOT) $(BIN)/pytest tests/aws
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/aws
 
 test-lab: setup $(VENV)/.dev
-	@$(AS_ROOT) $(BIN)/pytest tests/lab
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/lab
 
 JOBS ?= ci
 ci-local: $(VENV)/.run ## run the steps of CI here, without GitHub (JOBS=ci/check, preview …)

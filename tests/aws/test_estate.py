@@ -6,17 +6,19 @@ The tests stand on each other, through fixtures: each may be run alone, and brin
 from __future__ import annotations
 
 import json
+import os
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mirrorforce import engine, engine_cli, placement
+from mirrorforce.drift import infrastructure
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import bootstrap_policies
 from mirrorforce.operations.bootstrap_names import footing
 from mirrorforce.operations.preview import POLICY_PACK
-from tests.aws import declared, emulator, life, remains
+from tests.aws import by_hand, declared, emulator, life, remains
 from tests.aws.cloud import ACCOUNT
 from tests.aws.life import Life
 from tests.estate_files import put
@@ -24,14 +26,21 @@ from tests.estate_files import put
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mirrorforce.drift.finding import Finding
     from mirrorforce.engine import Outcome
     from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory
+    from tests.aws.by_hand import ByHand
     from tests.aws.cloud import Cloud
 
 pytestmark = pytest.mark.skipif(
     bool(life.plugin_that_cannot_be_had()), reason=life.plugin_that_cannot_be_had()
 )
+
+BY_UP = os.environ.get("MIRRORFORCE_ZOO") == "all"
+"""Whether what is done by hand is mended by `up`, which takes minutes; else by hand, as far as that can."""
+
+DONE = [each for each in by_hand.ALL if each.undo or BY_UP]
 
 LOOKED: dict[str, set[str]] = {}
 """The actions that were called to look alone, by what looked."""
@@ -181,42 +190,42 @@ def test_a_refresh_of_what_stands_finds_nothing(one: Life, estate: Estate, hosts
     LOOKED["refresh"] = set(one.cloud.actions()[calls:])
 
 
-def test_what_somebody_changes_by_hand_is_seen(one: Life, estate: Estate, hosts: Inventory) -> None:
+@pytest.fixture(scope="module")
+def looks(one: Life, estate: Estate, hosts: Inventory) -> tuple[list[Finding], list[Finding]]:
+    """What is found after all was done by hand, and after it was mended: by hand again, or by `up`."""
     assert hosts
-    east, west, legacy = (
-        one.cloud.client("ec2", region) for region in ("us-east-1", "us-west-2", "us-west-1")
-    )
-    found = instances(one.cloud)
-    (opened,), (stopped,) = found["east-na1"], found["legacy-na2"]
-    group = opened["SecurityGroups"][0]["GroupId"]
-    rule = {
-        "IpProtocol": "tcp",
-        "FromPort": 5432,
-        "ToPort": 5432,
-        "IpRanges": [{"CidrIp": "203.0.113.0/24"}],
-    }
-    volumes = west.describe_volumes(Filters=[{"Name": "tag:Name", "Values": ["west-na1-data"]}])["Volumes"]
-    volume = volumes[0]["VolumeId"]
-    east.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
-    west.create_tags(Resources=[volume], Tags=[{"Key": "owner", "Value": "somebody-else"}])
-    legacy.stop_instances(InstanceIds=[stopped["InstanceId"]])
+    for each in DONE:
+        each.make(one.cloud.client("ec2", each.region))
+    sites = dict.fromkeys(each.site for each in DONE)
+    found = findings(one.refresh(estate, *sites))
+    for each in DONE:
+        if each.undo and not (BY_UP and each.mended):
+            each.undo(one.cloud.client("ec2", each.region))
+    if not BY_UP:
+        return found, []
+    one.up(estate, *sites)
+    return found, findings(one.refresh(estate, *sites))
 
-    drifted = one.refresh(estate, "east", "west", "legacy")
 
-    east.revoke_security_group_ingress(GroupId=group, IpPermissions=[rule])
-    west.create_tags(Resources=[volume], Tags=[{"Key": "owner", "Value": "database-team"}])
-    legacy.start_instances(InstanceIds=[stopped["InstanceId"]])
-    assert {
-        site: {step.kind for step in found.changed} for site, found in drifted.items() if found.changed
-    } == {
-        "east": {"SecurityGroup"},
-        "west": {"Volume"},
-        "legacy": {"Instance"},
-    }
-    (tagged,) = drifted["west"].changed
-    assert tagged.name == "west-na1-data"
-    (off,) = drifted["legacy"].changed
-    assert (off.name, "instanceState" in off.diffs) == ("legacy-na2", True)
+def findings(outcomes: Mapping[str, Outcome]) -> list[Finding]:
+    return [each for outcome in outcomes.values() for each in infrastructure.of_refresh(outcome)]
+
+
+@pytest.mark.parametrize("done", DONE, ids=[each.name for each in DONE])
+def test_what_somebody_does_by_hand_is_found_and_belongs_to_its_stack(
+    done: ByHand, looks: tuple[list[Finding], list[Finding]]
+) -> None:
+    seen = {(each.subject, each.item): each for each in looks[0]}
+    found = seen[done.resource, done.item]
+    assert f"stack testaws-{done.site}" in found.declared_in
+    assert found.mend.by == ("stack" if done.mended else "hand")
+
+
+@pytest.mark.skipif(not BY_UP, reason="mended by hand in this run: make test-all mends by up")
+def test_what_was_done_by_hand_is_mended_and_nothing_is_found_after_it(
+    looks: tuple[list[Finding], list[Finding]],
+) -> None:
+    assert looks[1] == []
 
 
 def host(name: str) -> set[str]:

@@ -33,6 +33,7 @@ from mirrorforce.operations.probing import Probe
 from mirrorforce.pki import new_authority
 from mirrorforce.playbook import Account as PlaybookAccount
 from mirrorforce.workspace import ROOT
+from tests.aws import by_hand
 from tests.lab import zoo
 
 if TYPE_CHECKING:
@@ -445,6 +446,9 @@ def test_the_guide_shows_the_zoo_as_it_is() -> None:
             mark = "•" if drift.handful else ""
             quick, mended = "yes" if drift.quick else "no", "yes" if drift.mended else "by hand"
             assert f"| {mark} | {drift.name} | {', '.join(drift.layers)} | {quick} | {mended} |" in guide
+    for done in by_hand.ALL:
+        mark, mended = "•" if done.undo else "", "yes" if done.mended else "by hand"
+        assert f"| {mark} | {done.name} | infrastructure | no | {mended} |" in guide
     drifts = [drift for batch in zoo.BATCHES for drift in batch]
     assert len(drifts) >= 30
     assert len({(drift.of, drift.item) for drift in drifts}) == len(drifts)
