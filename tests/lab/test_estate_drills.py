@@ -22,7 +22,7 @@ from mirrorforce import remote
 from mirrorforce.drills import ledger, spec
 from mirrorforce.errors import ExitCode
 from mirrorforce.workspace import ROOT, Workspace
-from tests.lab.user import User, declare_test_estate
+from tests.lab.user import User, standing_estate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,13 +36,8 @@ BROKEN_WITHIN = 60.0
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[User]:
-    declare_test_estate(ENV)
-    someone = User(env=ENV)
-    someone.mirrorforce("down", ENV, "--yes")
-    done = someone.mirrorforce("up", ENV)
-    assert done.status == ExitCode.AS_DECLARED, done
-    yield someone
-    someone.mirrorforce("down", ENV, "--yes")
+    with standing_estate(ENV) as someone:
+        yield someone
 
 
 @pytest.fixture(scope="module")

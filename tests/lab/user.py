@@ -6,16 +6,18 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
+from mirrorforce.errors import ExitCode
 from mirrorforce.workspace import ROOT, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 ENV = "test"
 LIMIT = 900.0
@@ -97,3 +99,15 @@ def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None)
         document["tenants"] = {name: tenant for name, tenant in tenants if tenant["cell"] in cells}
     written = yaml.safe_dump(document, sort_keys=False)
     (ROOT / "stacks" / f"{env}.yaml").write_text(written, encoding="utf-8")
+
+
+@contextmanager
+def standing_estate(env: str, *, cells: Collection[str] | None = None) -> Iterator[User]:
+    """Who works on a test's own estate, which is up; down again at the end. Parameters as above."""
+    declare_test_estate(env, cells=cells)
+    someone = User(env=env)
+    someone.mirrorforce("down", env, "--yes")
+    done = someone.mirrorforce("up", env)
+    assert done.status == ExitCode.AS_DECLARED, done
+    yield someone
+    someone.mirrorforce("down", env, "--yes")
