@@ -50,6 +50,16 @@ def differences(
             yield where, one, other
 
 
+def wal(host: Host, section: Mapping[str, Any]) -> Iterator[Finding]:
+    """A member whose WAL volume was lost: what it has left never starts again."""
+    if section["lacks_wal"]:
+        yield Finding(
+            ("cluster",), host.name, "pg_wal", "the WAL of its data directory", "leads to nothing",
+            "roles/postgres: postgres_wal_mount", "critical",
+            Mend("copy", "copy this member anew from its cell's primary", host.name, disruptive=True),
+        )  # fmt: skip
+
+
 def quorum(cell: Cell, primary: Host, standbys: Sequence[str], names: str) -> Iterator[Finding]:
     """Who must confirm a commit, against what the number of copies and the standbys there are ask for."""
     count, wanted = expected.synchronous_standby_names(cell, standbys)

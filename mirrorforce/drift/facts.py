@@ -99,6 +99,8 @@ def _of_cell(facts: Facts, cell: Cell) -> Iterator[Finding]:
     primary = facts.primary(cell)
     declared = [host for host in facts.hosts if host.cell == cell.name]
     for host in members:
+        if (section := facts.of(host, "member_data")) is not None:
+            yield from cells.wal(host, section)
         overrides = facts.of(host, "overrides")
         if overrides is not None:
             yield from cells.rules(host, overrides)

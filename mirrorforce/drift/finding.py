@@ -15,8 +15,8 @@ there when the host was sealed, the list of accepted drift."""
 Severity = Literal["critical", "serious", "minor"]
 """critical: data or access is at stake now. serious: it will be, or the service is. minor: neither."""
 
-By = Literal["stack", "converge", "host", "restart", "hand"]
-"""Who mends: `pulumi up`, the roles, an act on the host, a rolling restart, a person."""
+By = Literal["stack", "converge", "host", "restart", "copy", "hand"]
+"""Who mends: `pulumi up`, the roles, an act on the host, a restart, a copy of the primary, a person."""
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "serious", "minor")
 _OWNERS: tuple[Layer, ...] = ("infrastructure", "configuration", "cluster", "seal", "accepted")

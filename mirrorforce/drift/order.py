@@ -17,11 +17,13 @@ class Plan:
     """What is to be done. Stacks first, sites before the interconnect; then wave after wave of hosts.
 
     waves: hosts that are worked on at the same time: of each cell one member, standbys before primaries.
-    converge: those that are converged. acts: what each host is told. restarts: members, in their order.
+    copies: members that are copied anew. converge: those that are converged. acts: what each host is told.
+    restarts: members, in their order.
     """
 
     stacks: tuple[str, ...]
     waves: tuple[tuple[str, ...], ...]
+    copies: frozenset[str]
     converge: frozenset[str]
     acts: Mapping[str, tuple[Mapping[str, Any], ...]]
     restarts: tuple[str, ...]
@@ -39,18 +41,21 @@ def plan(
     *,
     agreed: bool,
     stale: Collection[str] = (),
+    without_wal: Collection[str] = (),
 ) -> Plan:
     """The plan for these findings; without an agreement, of those alone that nobody notices.
 
     A host is not converged at all where something that converge would do to it was not agreed to.
     `stale`: hosts to converge whatever was found, since they are new or were converged to something else.
+    `without_wal`: members that were not found so: what their stack made anew has no WAL on it.
     """
     chosen = [finding for finding in findings if agreed or not finding.mend.disruptive]
     refused = {
         finding.mend.where
         for finding in findings
-        if finding.mend.by == "converge" and finding.mend.disruptive and not agreed
+        if finding.mend.by in {"converge", "copy"} and finding.mend.disruptive and not agreed
     }
+    refused |= set() if agreed else set(without_wal)
     stacks = {finding.mend.where for finding in chosen if finding.mend.by == "stack"}
     converge = {finding.mend.where for finding in chosen if finding.mend.by == "converge"} | set(stale)
     converge -= refused
@@ -58,10 +63,13 @@ def plan(
     for finding in chosen:
         if finding.mend.by == "host" and finding.mend.act not in acts.setdefault(finding.mend.where, []):
             acts[finding.mend.where].append(finding.mend.act)
+    copies = {finding.mend.where for finding in chosen if finding.mend.by == "copy"}
+    copies |= set(without_wal) if agreed else set()
     restarts = {finding.mend.where for finding in chosen if finding.mend.by == "restart"}
     return Plan(
         tuple(sorted(stacks, key=lambda name: (name.endswith("-interconnect"), name))),
-        waves(hosts, converge | set(acts), primaries),
+        waves(hosts, converge | set(acts) | copies, primaries),
+        frozenset(copies),
         frozenset(converge),
         {host: tuple(each) for host, each in acts.items()},
         tuple(sorted(restarts, key=lambda name: (name in primaries, name))),

@@ -42,5 +42,6 @@ def for_drift(estate: Estate, host: Host, packages: Sequence[str]) -> Request:
             "patroni_config": requests.patroni(host),
             "postgres": {"timeout": _POSTGRES_TIMEOUT},
             "overrides": {"timeout": _POSTGRES_TIMEOUT, "data": DATA},
+            "member_data": {"data": DATA},
         }
     return common

@@ -64,6 +64,12 @@ def overrides(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def member_data(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether this member's data directory is one without its WAL, which lies on a volume of its own."""
+    data = Path(arguments["data"])
+    return {"lacks_wal": (data / "PG_VERSION").is_file() and not (data / "pg_wal").is_dir()}
+
+
 def packages(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The version of each named package that is installed."""
     shown = output_of(["dpkg-query", "--show", "--showformat", "${Package} ${Version} ${db:Status-Status}\n"])

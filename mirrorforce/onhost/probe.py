@@ -50,6 +50,7 @@ SECTIONS = {
     "dns_admin": "facts_drift.dns_admin",
     "overrides": "facts_drift.overrides",
     "packages": "facts_drift.packages",
+    "member_data": "facts_drift.member_data",
     "seal": "seal.broken",
 }
 """The function that finds each section's facts. Loaded where it is asked for: a busy host is asked often."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce import engine, inventory, placement, remote
 from mirrorforce.drift import order
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import converge, plan, probing, requests, status, switchover, waiting
+from mirrorforce.operations import converge, lost_wal, plan, probing, requests, status, switchover, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,7 +95,11 @@ def _carry_out(
     found = inventory.read(ws, estate)
     primaries = _primaries(ws, estate, found) or seen.primaries
     stale = converge.stale_hosts(ws, converge.fingerprints(ws, estate)) if stacks else []
-    todo = order.plan(seen.findings, hosts, primaries, agreed=agreed, stale=stale)
+    remade = [host.name for host in hosts if host.cell and f"{estate.name}-{host.site}" in stacks]
+    lost = lost_wal.without_wal(ws, remade)
+    todo = order.plan(seen.findings, hosts, primaries, agreed=agreed, stale=stale, without_wal=lost)
+    for host in [] if agreed else lost:
+        account.note(host, "copy it anew from its cell's primary: its WAL is gone", "declined")
     for number, wave in enumerate(todo.waves, 1):
         with phases.phase(f"wave {number}") as waits_for:
             waits_for(", ".join(wave))
@@ -163,6 +167,8 @@ def _mend_wave(
         if acts := todo.acts.get(host):
             words = ", ".join(str(act["act"]).replace("_", " ") for act in acts)
             account.step(host, words, partial(_act, ws, host, acts))
+        for what, act in lost_wal.copy_anew(ws, estate, found, host) if host in todo.copies else ():
+            account.step(host, what, act)
     chosen = [host for host in wave if host in todo.converge]
     if chosen:
         limit = ",".join(chosen)

@@ -258,6 +258,7 @@ def said_by(host: Host) -> dict[str, Any]:
             "patroni": {"member": {"role": "primary" if leads else "replica"}},
             "patroni_config": {"config": copy.deepcopy(dynamic)},
             "overrides": {"altered": [], "hba_added": [], "hba_missing": []},
+            "member_data": {"lacks_wal": False},
             "postgres": {
                 "settings": {"synchronous_standby_names": f"ANY 1 ({','.join(others)})"},
                 "in_force": {name: str(value) for name, value in dynamic["postgresql"]["parameters"].items()},
@@ -343,6 +344,8 @@ FAULTS = [
         "host all all all trust")), "west-na1", "pg_hba host all all all trust", "host"),
     ("a missing rule", at("west-na1", "overrides", lambda s: s["hba_missing"].append("local all all peer")),
      "west-na1", "pg_hba local all all peer", "host"),
+    ("a lost WAL volume", at("west-na1", "member_data", lambda s: s.update(lacks_wal=True)),
+     "west-na1", "pg_wal", "copy"),
     ("not in force", at("west-na1", "postgres", lambda s: s["in_force"].update(fsync="off")),
      "west-na1", "parameter fsync", "hand"),
     ("waits for a restart", at("west-na1", "postgres", lambda s: s["pending_restart"].append(

@@ -71,4 +71,22 @@ def test_what_may_be_noticed_is_left_alone_without_an_agreement() -> None:
     assert len(whole.acts["east-na1"]) == 2
     assert whole.restarts == ("east-na1",)
     assert order.plan([], hosts, set(), agreed=True).empty
+
+
+def test_a_member_without_its_wal_is_copied_before_it_is_converged_or_left_alone() -> None:
+    found = [
+        finding(Mend("copy", "copy", "west-na1", disruptive=True), "pg_wal"),
+        finding(Mend("converge", "converge", "west-na1"), "a"),
+        finding(Mend("converge", "converge", "legacy-na2"), "b"),
+    ]
+    hosts = placement.hosts(MODEL)
+    whole = order.plan(found, hosts, set(), agreed=True, without_wal=["legacy-na2"])
+    assert whole.copies == whole.converge == {"west-na1", "legacy-na2"}
+    assert order.plan(found[:1], hosts, set(), agreed=True).waves == (("west-na1",),)
+    careful = order.plan(found, hosts, set(), agreed=False, without_wal=["legacy-na2"])
+    assert (careful.copies, careful.converge, careful.waves) == (frozenset(), frozenset(), ())
+
+
+def test_hosts_that_are_new_are_converged_whatever_was_found() -> None:
+    hosts = placement.hosts(MODEL)
     assert order.plan([], hosts, set(), agreed=True, stale=["dev-app"]).waves == (("dev-app",),)

@@ -210,3 +210,20 @@ def test_in_check_mode_another_certificate_is_told_of_and_nothing_is_done() -> N
     member = Member(stale=True, check_mode=True)
     assert module.converge_certificate(member, member)
     assert member.commands == []
+
+
+def test_a_member_that_lost_its_wal_is_not_waited_for(tmp_path: Path) -> None:
+    class Stuck:
+        def call(self, path: str) -> tuple[int, Any]:
+            return (200 if path == "/patroni" else 503), {"state": "start failed", "role": "replica"}
+
+    (tmp_path / "PG_VERSION").write_text("17\n")
+    (tmp_path / "pg_wal").symlink_to(tmp_path / "wal")
+    assert module.role_of(Stuck(), "member", 3600, str(tmp_path))[0] is None
+    (tmp_path / "wal").mkdir()
+    assert not module.lacks_wal(str(tmp_path))
+    assert module.role_of(Stuck(), "member", 0, str(tmp_path))[0] is None
+
+
+def test_a_member_that_has_nothing_yet_lacks_no_wal(tmp_path: Path) -> None:
+    assert not module.lacks_wal(str(tmp_path))

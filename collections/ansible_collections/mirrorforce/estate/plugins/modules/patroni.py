@@ -46,9 +46,12 @@ options:
     choices: [member, primary]
     default: member
   wait_seconds:
-    description: Fail after this many seconds.
+    description: Fail after this many seconds; at once where this member lost its WAL and cannot start.
     type: int
     default: 180
+  data_directory:
+    description: Where PostgreSQL's data lies, its WAL behind the link in it.
+    type: path
   configuration:
     description: Dynamic configuration. Keys that are not named stay, parameters that are not named go.
     type: dict
@@ -134,13 +137,10 @@ import hashlib
 import hmac
 import json
 import os
-import ssl
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.mirrorforce.estate.plugins.module_utils.member import Rest, lacks_wal, role_of
 
 PSQL = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", "postgres")
 ITERATIONS = 4096
@@ -252,65 +252,6 @@ def member_changes(state, roles):
             yield f"set the password of {name}", f"ALTER ROLE {name} PASSWORD '{value}'"
 
 
-class Rest:
-    """The member's REST API over TLS, with the host's certificate and the password."""
-
-    def __init__(self, place):
-        self.url = place["url"]
-        self.certificate = place["certificate"]
-        self.context = ssl.create_default_context(cafile=place["ca"])
-        self.context.load_cert_chain(place["certificate"], place["key"])
-        token = base64.b64encode(f"patroni:{place['password']}".encode()).decode()
-        self.headers = {"Authorization": f"Basic {token}", "Content-Type": "application/json"}
-
-    def call(self, path, body=None):
-        """Status and document of a GET, or of a PATCH where there is a body; None where none answers."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310  (always https)
-            self.url + path, data=data, headers=self.headers, method="PATCH" if data else "GET"
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10, context=self.context) as reply:  # noqa: S310
-                return reply.status, json.loads(reply.read() or b"null")
-        except urllib.error.HTTPError as error:
-            text = error.read()
-            try:
-                return error.code, json.loads(text)
-            except ValueError:
-                return error.code, text.decode(errors="replace")
-        except (OSError, ValueError) as error:
-            return None, str(error)
-
-    def shows_its_certificate(self):
-        """Whether the API shows the certificate on disk."""
-        parts = urllib.parse.urlsplit(self.url)
-        with open(self.certificate, encoding="ascii") as file:
-            kept = ssl.PEM_cert_to_DER_cert(file.read().strip())
-        try:
-            shown = ssl.get_server_certificate((parts.hostname, parts.port), timeout=10)
-        except OSError:
-            return False
-        return ssl.PEM_cert_to_DER_cert(shown) == kept
-
-
-def role_of(rest, wait_for, seconds):
-    """'primary' or 'replica' once this member is what is waited for; the last answer where it never is."""
-    deadline = time.monotonic() + seconds
-    while True:
-        status, document = rest.call("/patroni")
-        if status is not None and isinstance(document, dict):
-            leads = rest.call("/primary")[0] == 200  # noqa: PLR2004
-            streams = document.get("replication_state") == "streaming"
-            if leads or (wait_for == "member" and document.get("role") == "replica" and streams):
-                return ("primary" if leads else "replica"), None
-            # The cell has a primary elsewhere: there is nothing left to initialise.
-            if wait_for == "primary" and document.get("role") == "replica" and streams:
-                return "replica", None
-        if time.monotonic() > deadline:
-            return None, document
-        time.sleep(0.5)
-
-
 def acknowledges_alone(found, member):
     """Whether this primary was told to go on alone, and still has no standby that confirms its commits."""
     standbys = member.get("replication") or []
@@ -419,6 +360,7 @@ def main():
             },
             "wait_for": {"type": "str", "choices": ["member", "primary"], "default": "member"},
             "wait_seconds": {"type": "int", "default": 180},
+            "data_directory": {"type": "path"},
             "configuration": {"type": "dict"},
             "roles": {
                 "type": "list",
@@ -454,8 +396,14 @@ def main():
         supports_check_mode=True,
     )
     rest = Rest(module.params["rest"])
-    role, last = role_of(rest, module.params["wait_for"], module.params["wait_seconds"])
+    directory = module.params["data_directory"]
+    role, last = role_of(rest, module.params["wait_for"], module.params["wait_seconds"], directory)
     if role is None:
+        if directory and lacks_wal(directory):
+            module.fail_json(
+                msg=f"this member has lost its WAL ({directory}/pg_wal leads to nothing) and cannot start. "
+                "Next: mirrorforce reinit, with its name, copies it anew from its cell's primary"
+            )
         module.fail_json(
             msg=f"this member neither leads nor streams after {module.params['wait_seconds']} s; "
             f"its last word: {last}. Next: journalctl -u patroni on this host"
