@@ -18,7 +18,8 @@ class Verb(StrEnum):
     Which fields of `Act` a verb uses (`mirrorforce.drills.words` has the grammar of the file):
 
     - POWER_OFF, POWER_ON: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
-    - KILL: hosts, process. SIGKILL. FREEZE, THAW: hosts. Patroni and every process of PostgreSQL.
+    - KILL: hosts, process. SIGKILL. FREEZE: hosts. Patroni and every process of PostgreSQL. FREEZE_PATRONI:
+      hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. Both.
     - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
     - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
       the second; DELAY makes the declared round trip `amount` times as long; LOSE drops `amount` per cent of
@@ -42,6 +43,7 @@ class Verb(StrEnum):
     POWER_ON = "power on"
     KILL = "kill"
     FREEZE = "freeze"
+    FREEZE_PATRONI = "freeze Patroni alone on"
     THAW = "thaw"
     ISOLATE = "isolate"
     REJOIN = "rejoin"

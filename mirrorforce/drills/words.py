@@ -95,7 +95,10 @@ WORDS: Mapping[Verb, Word] = {
         {"of": _HOSTS},
     ),
     Verb.FREEZE: Word(_MEMBERS, "stops Patroni and all of PostgreSQL where they stand; sockets stay open"),
-    Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE),
+    Verb.FREEZE_PATRONI: Word(
+        _MEMBERS, "stops Patroni where it stands; PostgreSQL runs on with nobody's eye on it"
+    ),
+    Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI),
     Verb.ISOLATE: Word(_SITES, "lets no packet pass between the site and any other; inside it all goes on"),
     Verb.REJOIN: _undo(_SITES, "connects the site again", Verb.ISOLATE),
     Verb.CUT: Word(_LINKS, "lets no packet pass the link in either direction"),

@@ -179,6 +179,14 @@ def test_a_frozen_member_answers_nothing_while_sshd_does(stage: Stage) -> None:
     assert stage.accepts_queries()
 
 
+def test_patroni_may_freeze_alone_while_postgresql_answers(stage: Stage) -> None:
+    actions.carry_out(stage.ctx, Act(Verb.FREEZE_PATRONI, hosts=(MEMBER,)))
+    assert not stage.answers(8008)
+    assert stage.accepts_queries()
+    actions.carry_out(stage.ctx, Act(Verb.THAW, hosts=(MEMBER,)))
+    assert stage.answers(8008)
+
+
 def test_a_full_wal_volume_refuses_one_more_byte_on_that_host_alone(stage: Stage) -> None:
     full = Act(Verb.FILL_WAL, hosts=(MEMBER,))
     before = stage.free(WAL)

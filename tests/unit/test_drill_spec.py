@@ -27,12 +27,13 @@ REFERENCE = ROOT / "docs/reference/drill-file.md"
 WHOLE = {"wait until": "the estate is whole", "within": "180 s"}
 LEADS = {"wait until": "another member leads", "within": "60 s"}
 
-# Issue 4, point 2, in its order; then point 9.
+# What any cell goes through; a person's verbs; Patroni's own holes.
 CATALOGUE = """
 host-lost site-lost standby-site-lost site-lost-with-etcd-leader postmaster-killed patroni-killed etcd-killed
 primary-frozen primary-isolated link-cut one-way-cut primary-mute long-round-trips packet-loss wal-volume-full
 slow-disk etcd-down dns-killed switchover switchover-and-back rolling-restart two-faults site-back-late
 two-sites-lost primary-alone cold-start recover reinit
+patroni-frozen
 """
 
 

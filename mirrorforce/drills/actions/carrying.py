@@ -24,6 +24,7 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.POWER_ON: power.on,
     Verb.KILL: services.kill,
     Verb.FREEZE: services.freeze,
+    Verb.FREEZE_PATRONI: services.freeze_patroni,
     Verb.THAW: services.thaw,
     Verb.ISOLATE: network.damage,
     Verb.REJOIN: network.repair,

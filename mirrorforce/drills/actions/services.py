@@ -49,9 +49,15 @@ def freeze(ctx: Context, act: Act) -> None:
     ctx.on_all(act.hosts, f"systemctl freeze {PATRONI}", "freeze")
 
 
+def freeze_patroni(ctx: Context, act: Act) -> None:
+    """Patroni's own process does not run on; PostgreSQL, which it started, does."""
+    ctx.on_all(act.hosts, f"systemctl kill --kill-whom=main --signal=STOP {PATRONI}", "freeze Patroni alone")
+
+
 def thaw(ctx: Context, act: Act) -> None:
     """Let them run on. What lost its power meanwhile is not frozen any more."""
-    ctx.on_all(ctx.with_power(act.hosts), f"systemctl thaw {PATRONI}", "thaw")
+    again = f"systemctl thaw {PATRONI} && systemctl kill --kill-whom=main --signal=CONT {PATRONI}"
+    ctx.on_all(ctx.with_power(act.hosts), again, "thaw")
 
 
 def stop_etcd(ctx: Context, act: Act) -> None:
