@@ -12,7 +12,7 @@ from mirrorforce.operations import names, requests, status, waiting
 from mirrorforce.operations.status_problems import dns_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from mirrorforce.estate import Cell, Estate
     from mirrorforce.inventory import Inventory
@@ -24,6 +24,10 @@ ETCD_LEADER_MOVER = "etcd_leader_mover.service"
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
+HELD_FOR = 10.0
+"""Seconds for which other standbys' Patroni is held still at most: half of the shortest ttl."""
+
+_HOLD_TIMEOUT = 5.0
 _PATRONICTL_TIMEOUT = 60.0
 _SYNCHRONOUS = ("quorum", "sync")
 
@@ -91,6 +95,15 @@ def plan(cell: Mapping[str, Any], to_site: str) -> Plan:
     return Plan(old, min(ready, key=lambda member: (member["lag_bytes"] or 0, member["host"]))["host"])
 
 
+def others(cell: Mapping[str, Any], old: str, new: str) -> list[str]:
+    """The standbys that are to follow another member, by the cell's part of a status report. Pure."""
+    return [
+        member["host"]
+        for member in cell["members"]
+        if member["state"] == "streaming" and member["host"] not in {old, new}
+    ]
+
+
 def switchover(
     ws: Workspace,
     estate: Estate,
@@ -115,6 +128,7 @@ def switchover(
     change = plan(_cell_of(report, cell), to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
+    _hold(ws, estate, others(_cell_of(report, cell), change.old, change.new), change.new)
     started = time.monotonic()
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     _order(ws, cell, change.old, change.new)
@@ -154,6 +168,24 @@ def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
     leader = report["etcd"]["leader"]
     if leader is not None:
         remote.run(ws, leader["host"], ["sudo", "-n", "systemctl", "start", ETCD_LEADER_MOVER])
+
+
+def _hold(ws: Workspace, estate: Estate, members: Sequence[str], new: str) -> None:
+    """Keep the Patroni of these members from looking while nobody leads (`onhost.patroni_hold`).
+
+    It goes on when the new primary leads, and HELD_FOR seconds later at the latest. A host where that cannot
+    be done does as Patroni does by itself.
+    """
+    candidate = next(host for host in placement.hosts(estate) if host.name == new)
+    options = " ".join(f"--{name} {value}" for name, value in requests.patroni(candidate).items())
+    again = "/usr/bin/systemctl kill --kill-whom=main --signal=CONT patroni.service"
+    line = (
+        "sudo -n systemd-run --quiet --collect --unit=patroni_hold --property=Type=notify "
+        f"--property=TimeoutStartSec={HELD_FOR:.0f} --property=RuntimeMaxSec={HELD_FOR:.0f} "
+        f"--property='ExecStopPost={again}' --setenv=PYTHONPATH=/usr/local/lib/mirrorforce "
+        f"/usr/bin/python3 -m mirrorforce.onhost.patroni_hold {options} --seconds {HELD_FOR:.0f}"
+    )
+    remote.run_on_all(ws, members, line, timeout=_HOLD_TIMEOUT)
 
 
 def _order(ws: Workspace, cell: Cell, old: str, new: str) -> None:

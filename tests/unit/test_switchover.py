@@ -6,7 +6,7 @@ import pytest
 
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names
-from mirrorforce.operations.switchover import plan, stages_reached
+from mirrorforce.operations.switchover import others, plan, stages_reached
 
 
 def member(host: str, role: str = "standby", sync: str | None = "quorum", **more: object) -> dict[str, Any]:
@@ -42,6 +42,19 @@ def test_a_primary_that_is_at_home_stays() -> None:
 def test_of_two_standbys_in_a_site_the_one_that_is_less_behind_is_to_lead() -> None:
     members = [member("east-na1", "primary", None), member("west-na1", lag_bytes=9), member("west-na1-2")]
     assert plan(cell(*members), "west").new == "west-na1-2"
+
+
+def test_the_standbys_that_change_sides_are_all_but_the_one_that_is_to_lead() -> None:
+    assert others(cell(), "east-na1", "west-na1") == ["legacy-na1"]
+
+
+def test_a_standby_that_does_not_stream_is_not_asked_for_anything() -> None:
+    members = [
+        member("east-na1", "primary", None),
+        member("west-na1"),
+        member("legacy-na1", state="no answer"),
+    ]
+    assert others(cell(*members), "east-na1", "west-na1") == []
 
 
 @pytest.mark.parametrize(
