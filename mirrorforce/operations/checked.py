@@ -50,8 +50,7 @@ class Checked:
 
     def status_of(self, cell: Cell) -> dict[str, Any]:
         """A cell's part of the status report."""
-        found: dict[str, Any] = next(one for one in self.status()["cells"] if one["name"] == cell.name)
-        return found
+        return status_report.cell_of(self.status(), cell.name)
 
     def primary(self, cell: Cell) -> Host:
         """The one host that leads the cell; AssertionError where none does, or more than one."""

@@ -22,6 +22,7 @@ from mirrorforce.operations import (
     demo_report,
     names,
     status,
+    status_report,
     switchover,
     waiting,
     workload,
@@ -160,7 +161,7 @@ class Demo:
         with self._step("bring the site back", f"power on {self.site}; nobody helps it") as found:
             lab.power_on_site(self.estate.name, self.site)
             report = waiting.until_whole(self.ws, self.estate, self.inventory, on_progress=self._say_once)
-            cell = next(one for one in report["cells"] if one["name"] == self.cell.name)
+            cell = status_report.cell_of(report, self.cell.name)
             found["members"] = {member["host"]: member["role"] for member in cell["members"]}
             found["primary"] = cell["primary"]
 
@@ -224,17 +225,10 @@ class Demo:
     def _status(self) -> dict[str, Any]:
         return status.collect(self.ws, self.estate, self.inventory)
 
-    def _cell_of(self, report: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = next(one for one in report["cells"] if one["name"] == self.cell.name)
-        return found
-
     def _primary(self) -> str:
         """Who leads the cell, under load."""
         report = status.collect(self.ws, self.estate, self.inventory, timeout=status.FOR_A_DECISION)
-        primary = self._cell_of(report)["primary"]
-        if primary is None:
-            raise MirrorforceError(f"{self.cell.name} has no primary", f"mirrorforce status {self.ws.env}")
-        return str(primary["host"])
+        return status_report.primary_of(report, self.cell.name)
 
     def _status_with_dead_site(self) -> dict[str, Any]:
         started = time.monotonic()
@@ -248,7 +242,7 @@ class Demo:
         seen: dict[str, Any] = {}
 
         def taken_over() -> dict[str, Any] | None:
-            cell = self._cell_of(self._status())
+            cell = status_report.cell_of(self._status(), self.cell.name)
             primary = cell["primary"]
             if primary is None or primary["host"] == old:
                 self._say_once(f"{self.cell.name} has no primary until the lease of {old} runs out")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce import remote
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.operations import loss, names, requests, status, survivor, waiting
+from mirrorforce.operations import loss, names, requests, status, status_report, survivor, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -82,7 +82,7 @@ def plan(
             f"etcd's voter in {site} does not answer, or holds no data: there is nothing to go on from there",
             _elsewhere(cell, report, with_data),
         )
-    found = next(one for one in report["cells"] if one["name"] == cell.name)
+    found = status_report.cell_of(report, cell.name)
     runs = report["etcd"]["leader"] is not None and voters[0]["healthy"]
     leads = _leader(found, site) if runs else ""
     _require_lost(estate, cell, report, with_data, leads=leads)
@@ -272,7 +272,7 @@ def _lead(
 
     def leads() -> str | None:
         report = status.collect(ws, estate, inventory, only=asked, timeout=status.FOR_A_DECISION)
-        found = next(one for one in report["cells"] if one["name"] == todo.cell)
+        found = status_report.cell_of(report, todo.cell)
         if found["primary"] is None:
             on_progress(f"{candidate} is to lead {todo.cell}")
             remote.run(ws, candidate, order, timeout=_ORDER_SECONDS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.operations import names, requests, status, waiting
+from mirrorforce.operations import names, requests, status, status_report, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ def plan(report: Mapping[str, Any], cell: str, member: str) -> Copy:
     Raises BadInputError for the primary itself, MirrorforceError where the cell has none, the member does not
     answer, or no commit would come back meanwhile.
     """
-    found = next(one for one in report["cells"] if one["name"] == cell)
+    found = status_report.cell_of(report, cell)
     own = next(one for one in found["members"] if one["host"] == member)
     if found["primary"] is None:
         raise MirrorforceError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations.status_problems import problems_of, summary_of
 
 if TYPE_CHECKING:
@@ -232,3 +233,17 @@ def _answer(name: str, host: Host, probe: Probe, by_address: Mapping[str, str]) 
         "ttl": (found or {}).get("ttl"),
         "error": error or (None if found is not None else "no answer"),
     }
+
+
+def cell_of(report: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A cell's part of a report; StopIteration where the report is not of it."""
+    found: dict[str, Any] = next(cell for cell in report["cells"] if cell["name"] == name)
+    return found
+
+
+def primary_of(report: Mapping[str, Any], cell: str) -> str:
+    """The host that leads a cell; MirrorforceError where none does."""
+    primary = cell_of(report, cell)["primary"]
+    if primary is None:
+        raise MirrorforceError(f"{cell} has no primary", f"mirrorforce status {report['environment']}")
+    return str(primary["host"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.operations import names, requests, status, waiting
+from mirrorforce.operations import names, requests, status, status_report, waiting
 from mirrorforce.operations.status_problems import dns_problems
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def switchover(
             f"mirrorforce switchover {cell.name} --to {cell.preferred_site}",
         )
     report = _look(ws, estate, inventory, cell, timeout=status.FOR_A_DECISION)
-    change = plan(_cell_of(report, cell), to_site)
+    change = plan(status_report.cell_of(report, cell.name), to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
-    _hold(ws, estate, others(_cell_of(report, cell), change.old, change.new), change.new)
+    _hold(ws, estate, others(status_report.cell_of(report, cell.name), change.old, change.new), change.new)
     started = time.monotonic()
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     _order(ws, cell, change.old, change.new)
@@ -153,11 +153,6 @@ def _look(
         if host.cell == cell.name or (host.role != "database" and not members_alone)
     ]
     return status.collect(ws, estate, inventory, only=asked, timeout=timeout)
-
-
-def _cell_of(report: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
-    found: dict[str, Any] = next(one for one in report["cells"] if one["name"] == cell.name)
-    return found
 
 
 def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
@@ -215,7 +210,7 @@ def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to
     def settled() -> tuple[dict[str, float], dict[str, Any]] | None:
         # As long as nothing can be written, hosts that follow are not kept from it by questions.
         report = _look(ws, estate, inventory, cell, members_alone=not reached)
-        found = stages_reached(_cell_of(report, cell), new)
+        found = stages_reached(status_report.cell_of(report, cell.name), new)
         seconds = round(time.monotonic() - started, 1)
         for stage in found:
             reached.setdefault(stage, seconds)

@@ -10,7 +10,16 @@ from mirrorforce import postgres_variables, remote
 from mirrorforce.drills import ledger
 from mirrorforce.drills.acts import Verb
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import recover, reinit, requests, status, switchover, take_back, waiting
+from mirrorforce.operations import (
+    recover,
+    reinit,
+    requests,
+    status,
+    status_report,
+    switchover,
+    take_back,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +65,7 @@ def switch_over(ctx: Context, act: Act) -> None:
 def write_wal(ctx: Context, act: Act) -> None:
     """Write `amount` MiB of WAL on the primary, as fast as streaming standbys take it, and a checkpoint."""
     mib = round(act.amount or 0)
-    primary = _primary(ctx, _cell(ctx, act))
+    primary = status_report.primary_of(_look(ctx), _cell(ctx, act).name)
     result = emit_wal(ctx, primary, mib)
     if not result.ok and not _filled(ctx, primary):
         raise MirrorforceError(
@@ -126,7 +135,8 @@ def _streams_within(ctx: Context, cell: Cell, member: str, seconds: float) -> bo
 
 
 def _streams(ctx: Context, cell: Cell, member: str) -> bool:
-    found = {each["host"]: each["state"] for each in _look(ctx, cell)["members"]}
+    members = status_report.cell_of(_look(ctx), cell.name)["members"]
+    found = {each["host"]: each["state"] for each in members}
     return found.get(member) == "streaming"
 
 
@@ -136,17 +146,8 @@ def _cell(ctx: Context, act: Act) -> Cell:
     return ctx.estate.cell(act.cell)
 
 
-def _look(ctx: Context, cell: Cell) -> dict[str, Any]:
-    report = status.collect(ctx.ws, ctx.estate, ctx.inventory, timeout=status.FOR_A_DECISION)
-    found: dict[str, Any] = next(each for each in report["cells"] if each["name"] == cell.name)
-    return found
-
-
-def _primary(ctx: Context, cell: Cell) -> str:
-    primary = _look(ctx, cell)["primary"]
-    if primary is None:
-        raise MirrorforceError(f"{cell.name} has no primary", f"mirrorforce status {ctx.ws.env}")
-    return str(primary["host"])
+def _look(ctx: Context) -> dict[str, Any]:
+    return status.collect(ctx.ws, ctx.estate, ctx.inventory, timeout=status.FOR_A_DECISION)
 
 
 def _configure(ctx: Context, cell: Cell, setting: str, value: object) -> None:
