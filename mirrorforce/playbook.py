@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import re
+import signal
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ from mirrorforce.errors import MirrorforceError
 from mirrorforce.workspace import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from mirrorforce.workspace import Workspace
@@ -212,20 +215,21 @@ def run(  # noqa: PLR0913 - each is an option of ansible-playbook
 
     ws.runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     options = ["--check", "--diff"] if check else []
-    runner = ansible_runner.run(
-        private_data_dir=str(ws.runs),
-        project_dir=str(ROOT),
-        playbook=str(PLAYBOOKS / playbook),
-        limit=limit,
-        tags=tags,
-        extravars=dict(variables or {}),
-        cmdline=" ".join(options) or None,
-        envvars={**environment(ws), "ANSIBLE_FORCE_COLOR": "0"},
-        event_handler=take,
-        quiet=True,
-        suppress_env_files=True,
-        rotate_artifacts=KEPT_RUNS,
-    )
+    with _own_signals():
+        runner = ansible_runner.run(
+            private_data_dir=str(ws.runs),
+            project_dir=str(ROOT),
+            playbook=str(PLAYBOOKS / playbook),
+            limit=limit,
+            tags=tags,
+            extravars=dict(variables or {}),
+            cmdline=" ".join(options) or None,
+            envvars={**environment(ws), "ANSIBLE_FORCE_COLOR": "0"},
+            event_handler=take,
+            quiet=True,
+            suppress_env_files=True,
+            rotate_artifacts=KEPT_RUNS,
+        )
     if runner.status == "canceled":
         raise KeyboardInterrupt
     result = account.result(check=check)
@@ -238,6 +242,21 @@ def run(  # noqa: PLR0913 - each is an option of ansible-playbook
     if not result.hosts and limit:
         raise MirrorforceError(f"no host of {ws.env} fits '{limit}'", f"mirrorforce inventory {ws.env}")
     return result
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Signals end this process as before once it is over: ansible-runner takes them, and keeps them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _last_lines(file: Path) -> str:

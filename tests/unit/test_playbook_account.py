@@ -1,8 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from mirrorforce import playbook
 from mirrorforce.playbook import Account, Change, Failure, HostCounts, Progress, diff_text
+from mirrorforce.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def event(kind: str, **data: object) -> dict[str, Any]:
@@ -120,3 +129,15 @@ def test_differences_of_several_files_stand_one_below_the_other() -> None:
 def test_a_change_without_a_difference_is_still_a_change() -> None:
     reader = account(outcome("ok", "east", changed=True))
     assert reader.changes == [Change("east", "etcd: Run etcd", "")]
+
+
+def test_ctrl_c_ends_us_again_when_ansible_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ansible-runner takes SIGINT and SIGTERM for itself, and never gives them back."""
+    (tmp_path / "none.yml").write_text("- {hosts: all, gather_facts: false, tasks: []}\n")
+    monkeypatch.setenv("MIRRORFORCE_HOME", str(tmp_path / "home"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    monkeypatch.setattr(playbook, "PLAYBOOKS", tmp_path)
+    monkeypatch.setattr(playbook, "environment", lambda _: {"ANSIBLE_INVENTORY": "localhost,", "PATH": path})
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    playbook.run(Workspace("lab"), "none.yml")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
