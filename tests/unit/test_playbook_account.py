@@ -137,7 +137,12 @@ def test_ctrl_c_ends_us_again_when_ansible_has_ended(tmp_path: Path, monkeypatch
     monkeypatch.setenv("MIRRORFORCE_HOME", str(tmp_path / "home"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     monkeypatch.setattr(playbook, "PLAYBOOKS", tmp_path)
-    told = {"ANSIBLE_INVENTORY": "localhost,", "ANSIBLE_INVENTORY_ENABLED": "host_list", "PATH": path}
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {somewhere: }}\n")
+    told = {
+        "ANSIBLE_INVENTORY": str(tmp_path / "hosts.yml"),
+        "ANSIBLE_INVENTORY_ENABLED": "yaml",
+        "PATH": path,
+    }
     monkeypatch.setattr(playbook, "environment", lambda _: told)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     playbook.run(Workspace("lab"), "none.yml")
