@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from mirrorforce import engine, engine_home
+from mirrorforce import engine, engine_home, estate_file
 from mirrorforce.operations import down, plan, up
 from mirrorforce.progress import Phases
 from mirrorforce.workspace import ROOT, Workspace
 from tests.aws import declared
+from tests.aws.cloud import Cloud
 from toolchain import setup_aws_provider
 from toolchain.setup_engine import NOTE
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from mirrorforce.estate import Estate
     from mirrorforce.inventory import Inventory
     from mirrorforce.secrets import EstateSecrets
-    from tests.aws.cloud import Cloud
 
     Change = Callable[[dict[str, Any]], object]
 
@@ -111,9 +111,12 @@ class Life:
             self.up(estate, site)
         watching.join()
 
-    def killed_up(self, action: str) -> None:
-        """`mirrorforce up`, killed as soon as this action is called. Its engines end by themselves."""
-        line = [sys.executable, "-m", "mirrorforce", "up", declared.ENV, "--site-by-site"]
+    def killed_up(self, site: str, action: str) -> None:
+        """`up` of a site in a process that is killed as soon as this action is called.
+
+        Its engine ends by itself.
+        """
+        line = [sys.executable, "-m", "tests.aws.life", site]
         with subprocess.Popen(
             line,
             cwd=ROOT,
@@ -135,3 +138,8 @@ class Life:
 
 
 POLICY_PACK = str(ROOT / "policy")
+
+if __name__ == "__main__":
+    # As a process of its own, to be killed; the account is that of the environment.
+    ENVIRONMENT = Workspace(declared.ENV)
+    Life(Cloud(), ENVIRONMENT).up(estate_file.load(ENVIRONMENT.estate_file), *sys.argv[1:])

@@ -86,7 +86,7 @@ def half_way(
     """The names of the hosts that there are after one `up` was stopped by Ctrl-C and one was killed."""
     assert joined_too_early
     one.interrupted_up(estate, "dev", "ec2:CreateSubnet")
-    one.killed_up("ec2:CreateSubnet")
+    one.killed_up("legacy", "ec2:CreateSubnet")
     assert remains.everything(one.cloud, life.REGIONS) - before
     return set(instances(one.cloud))
 
