@@ -83,7 +83,7 @@ _UNITS: Mapping[Role, tuple[Unit, ...]] = {
         Unit("leader_watcher.service"),
         Unit("etcd_leader_mover.timer"),
     ),
-    "database": (Unit("patroni.service"),),
+    "database": (Unit("patroni.service"), Unit("patroni_watch.service")),
     "application": (Unit("unbound.service"),),
 }
 _AGENT = (Unit("failover_agent_boot.service"), Unit("failover_agent.service"))

@@ -21,6 +21,10 @@ MAX_CONNECTIONS = 200
 MOST_MEMBERS = 10
 """Senders and slots: every member, a base backup for each that joins, and room for a person."""
 
+HANGS_FOR_OF_TTL = 0.4
+"""Part of the ttl after which a silent Patroni is killed: with 4 s for a look and 3 s to start again it still
+has its lease, at the shortest ttl too."""
+
 _WAL_SHARE_OF_CHECKPOINTS = 8
 _WAL_SHARE_OF_REWINDS = 4
 _WAL_SHARE_OF_SLOTS = 2
@@ -45,6 +49,7 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         "postgres_etcd_hosts": [
             f"{each.address}:{ETCD_CLIENT_PORT}" for each in hosts if each.role == "control"
         ],
+        "postgres_hang_seconds": round(HANGS_FOR_OF_TTL * timings.patroni(estate).ttl),
         "postgres_watchdog": "required" if estate.site(host.site).own_kernel else "off",
         "postgres_dynamic_configuration": dynamic_configuration(estate, cell),
         "postgres_database": cell.database,

@@ -24,8 +24,8 @@ ETCD_LEADER_MOVER = "etcd_leader_mover.service"
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
-HELD_FOR = 10.0
-"""Seconds for which other standbys' Patroni is held still at most: half of the shortest ttl."""
+HELD_FOR = 6.0
+"""Seconds for which other standbys' Patroni is held still at most: less than `patroni_watch` lets it hang."""
 
 _HOLD_TIMEOUT = 5.0
 _PATRONICTL_TIMEOUT = 60.0

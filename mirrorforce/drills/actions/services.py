@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mirrorforce.drills.acts import Act
 
 PATRONI = "patroni.service"
+WATCH = "patroni_watch.service"
 ETCD = "etcd.service"
 DNS = ("gdnsd.service", "leader_watcher.service")
 
@@ -25,6 +26,9 @@ _UNITS: Mapping[Process, str] = {
     Process.GDNSD: "gdnsd.service",
     Process.LEADER_WATCHER: "leader_watcher.service",
 }
+_IF_WATCHED = f"if systemctl --quiet is-active {WATCH}; then"
+"""A host that stands still has nobody who watches."""
+
 _DATA_FOLDER = "17/postmaster.pid"
 _RUNNING_WITHIN = 60.0
 
@@ -46,7 +50,7 @@ def _kill_command(ctx: Context, host: str, process: Process) -> str:
 
 def freeze(ctx: Context, act: Act) -> None:
     """No process of Patroni's unit, PostgreSQL's among them, runs on: connections stay, nothing answers."""
-    ctx.on_all(act.hosts, f"systemctl freeze {PATRONI}", "freeze")
+    ctx.on_all(act.hosts, f"{_IF_WATCHED} systemctl freeze {WATCH}; fi; systemctl freeze {PATRONI}", "freeze")
 
 
 def freeze_patroni(ctx: Context, act: Act) -> None:
@@ -56,7 +60,8 @@ def freeze_patroni(ctx: Context, act: Act) -> None:
 
 def thaw(ctx: Context, act: Act) -> None:
     """Let them run on. What lost its power meanwhile is not frozen any more."""
-    again = f"systemctl thaw {PATRONI} && systemctl kill --kill-whom=main --signal=CONT {PATRONI}"
+    watch = f"{_IF_WATCHED} systemctl thaw {WATCH}; fi"
+    again = f"{watch}; systemctl thaw {PATRONI} && systemctl kill --kill-whom=main --signal=CONT {PATRONI}"
     ctx.on_all(ctx.with_power(act.hosts), again, "thaw")
 
 
