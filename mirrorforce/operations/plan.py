@@ -13,7 +13,6 @@ from mirrorforce import engine, placement
 from mirrorforce.aws import RENEW_IMAGES
 from mirrorforce.errors import BadInputError
 from mirrorforce.operations import losses, names, unfinished
-from mirrorforce.stack_names import interconnect_stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,9 +60,7 @@ def look_first(
     if not any(site.aws for site in estate.sites):
         return
     with phases.phase("plan"):
-        states = unfinished.read(ws, [*stacks, interconnect_stack(estate)])
-        for advice in unfinished.forgotten(ws, estate, states):
-            phases.say(advice)
+        states = unfinished.read(ws, stacks)
         standing = [str(stack) for stack in stacks if unfinished.holds_something(states[stack])]
         outcomes = _previews(ws, standing, public_key, consent)
         losses.require_rolling(estate, placement.hosts(estate), outcomes)

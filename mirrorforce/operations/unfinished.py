@@ -1,7 +1,8 @@
 """What an engine was making on AWS when it was killed, as by a power cut: told, since no stack knows of it.
 
 An engine that is asked to end finishes what it is at. One that is killed leaves the operation in its state,
-as pending, without the ID of what AWS may have made all the same; the next `up` makes a second one.
+as pending, without the ID of what AWS may have made all the same; the next `up` makes a second one, or is
+told by AWS that there is one. Only after that `up` no engine of before is at work on the stacks any more.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from mirrorforce import engine
 from mirrorforce.stack_names import INTERCONNECT, StackName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from mirrorforce.estate import Estate
     from mirrorforce.workspace import Workspace
@@ -27,10 +28,12 @@ def read(ws: Workspace, stacks: Sequence[StackName]) -> dict[StackName, State]:
     return dict(zip(stacks, found, strict=True))
 
 
-def forgotten(ws: Workspace, estate: Estate, states: Mapping[StackName, State]) -> list[str]:
+def forgotten(ws: Workspace, estate: Estate, stacks: Sequence[StackName]) -> list[str]:
     """What to tell of each stack whose engine was killed. It is told once: the stack forgets it."""
+    if not any(site.aws for site in estate.sites):
+        return []  # what a lab makes is found by its name
     told = []
-    for stack, state in states.items():
+    for stack, state in read(ws, stacks).items():
         if state["deployment"].get("pending_operations"):
             if making := creations(state):
                 told.append(_advice(estate, stack, making))
@@ -58,7 +61,7 @@ def _advice(estate: Estate, stack: StackName, making: Sequence[str]) -> str:
     ]
     return (
         f"{stack}: an engine that was killed was making {', '.join(making)}. What AWS has made of it all the "
-        f"same is in no stack, and is now made a second time; delete the older one. To list them: "
+        f"same is in no stack, and is there twice, or in the way; delete the older one. To list them: "
         f"{'; '.join(lists)}"
     )
 

@@ -12,8 +12,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce import aws_account, engine, inventory
+from mirrorforce.errors import MirrorforceError
 from mirrorforce.lock import only_one
-from mirrorforce.operations import adopt, converge, existing_links, plan, status, verify, waiting
+from mirrorforce.operations import (
+    adopt,
+    converge,
+    existing_links,
+    plan,
+    status,
+    unfinished,
+    verify,
+    waiting,
+)
 from mirrorforce.stack_names import StackName, interconnect_stack
 
 if TYPE_CHECKING:
@@ -106,14 +116,24 @@ def have_sites(
     """Bring these sites' stacks up side by side, then what joins the sites; every host that there is."""
     stacks = [StackName(estate.name, site) for site in sites]
     plan.look_first(ws, estate, secrets.ssh_public_key, consent, phases, stacks)
-    with phases.phase("sites") as waits_for:
-        engine.side_by_side([_stack_up(ws, str(name), secrets, waits_for, consent) for name in stacks])
-    with phases.phase("links") as waits_for:
-        engine.up(ws, str(interconnect_stack(estate)), on_event=lambda step: waits_for(str(step)))
-        found = inventory.read(ws, estate)
-        inventory.write_access(ws, found, secrets)
-        existing_links.require(ws, estate, found)
+    try:
+        with phases.phase("sites") as waits_for:
+            engine.side_by_side([_stack_up(ws, str(name), secrets, waits_for, consent) for name in stacks])
+        with phases.phase("links") as waits_for:
+            engine.up(ws, str(interconnect_stack(estate)), on_event=lambda step: waits_for(str(step)))
+            found = inventory.read(ws, estate)
+            inventory.write_access(ws, found, secrets)
+            existing_links.require(ws, estate, found)
+    except MirrorforceError:
+        _tell_unfinished(ws, estate, stacks, phases)
+        raise
+    _tell_unfinished(ws, estate, stacks, phases)
     return found
+
+
+def _tell_unfinished(ws: Workspace, estate: Estate, stacks: Sequence[StackName], phases: Phases) -> None:
+    for advice in unfinished.forgotten(ws, estate, [*stacks, interconnect_stack(estate)]):
+        phases.say(advice)
 
 
 def _stack_up(

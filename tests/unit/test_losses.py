@@ -183,7 +183,6 @@ class Engine:
     def __init__(self, *outcomes: Outcome, states: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.outcomes = {each.stack: each for each in outcomes}
         self.states = states or {}
-        self.forgot: list[str] = []
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.unprotected: list[tuple[str, list[str]]] = []
 
@@ -197,10 +196,6 @@ class Engine:
     def exported(self, _ws: Workspace, stack: str) -> dict[str, Any]:
         return self.states.get(stack, {"deployment": {"resources": [{}]}})
 
-    def forget_pending(self, _ws: Workspace, stack: str, state: dict[str, Any]) -> None:
-        assert state is self.states[stack]
-        self.forgot.append(stack)
-
     def unprotect(self, _ws: Workspace, stack: str, urns: Sequence[str]) -> None:
         self.unprotected.append((stack, list(urns)))
 
@@ -212,7 +207,6 @@ def look(
     monkeypatch.setattr(engine, "preview", fake.preview)
     monkeypatch.setattr(engine, "unprotect", fake.unprotect)
     monkeypatch.setattr(engine, "exported", fake.exported)
-    monkeypatch.setattr(engine, "forget_pending", fake.forget_pending)
     phases = Phases(Console(file=said, width=1000))
     plan.look_first(Workspace(estate.name), estate, "key", consent, phases, site_stacks(estate))
     return said.getvalue()
@@ -246,33 +240,7 @@ def test_a_lab_needs_no_look_at_its_plan(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not fake.asked
 
 
-def killed(*making: str, kind: str = "creating") -> dict[str, Any]:
-    urns = [f"urn:pulumi:x::mirrorforce::site:Site$aws:ec2/vpc:{each}" for each in making]
-    pending = [{"resource": {"urn": urn}, "type": kind} for urn in urns]
-    return {"deployment": {"pending_operations": pending}}
-
-
 def test_a_stack_with_nothing_in_it_has_nothing_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Engine(states={"aws-east": {"deployment": {}}, "aws-dev": {"deployment": {"resources": []}}})
     look(monkeypatch, fake, plan.NOTHING)
     assert sorted(stack for stack, _ in fake.asked) == ["aws-legacy", "aws-west"]
-
-
-@pytest.mark.parametrize(
-    ("stack", "regions"),
-    [("aws-west", ["us-west-2"]), ("aws-interconnect", ["us-east-1", "us-west-1", "us-west-2"])],
-)
-def test_what_a_killed_engine_was_making_is_told_with_where_to_look_and_forgotten(
-    stack: str, regions: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake = Engine(states={stack: killed("Vpc::one", "Subnet::two")})
-    said = look(monkeypatch, fake, plan.NOTHING)
-    assert f"{stack}: an engine that was killed was making Vpc one, Subnet two" in said
-    assert [each for each in ("us-east-1", "us-west-1", "us-west-2") if f"--region {each}" in said] == regions
-    assert fake.forgot == [stack]
-
-
-def test_what_a_killed_engine_was_changing_is_known_by_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = Engine(states={"aws-east": killed("Vpc::one", kind="updating")})
-    assert "killed" not in look(monkeypatch, fake, plan.NOTHING)
-    assert fake.forgot == ["aws-east"]
