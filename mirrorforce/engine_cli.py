@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from mirrorforce.errors import MirrorforceError
 from mirrorforce.workspace import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -146,8 +147,7 @@ def _once(
     if not os.access(pulumi, os.X_OK):
         raise MirrorforceError(f"the Pulumi engine is not set up: there is no {pulumi}", "make setup")
     inherited = {name: value for name, value in os.environ.items() if name != "PULUMI_CONFIG_PASSPHRASE"}
-    # setpriv: when we are gone, the command is asked to end as by Ctrl-C.
-    command = ["setpriv", "--pdeathsig", "INT", str(pulumi), *arguments, "--non-interactive"]
+    command = [str(pulumi), *arguments, "--non-interactive"]
     with (
         _Captured() as stdout,
         _Captured() as stderr,
@@ -160,6 +160,7 @@ def _once(
             stderr=stderr.descriptor,
             process_group=0,
         ) as process,
+        _asked_to_end_without_us(process.pid),
     ):
         with _running_lock:
             _running.add(process)
@@ -174,6 +175,24 @@ def _once(
             with _running_lock:
                 _running.discard(process)
         return Answer(process.returncode, stdout.text(), stderr.text())
+
+
+@contextmanager
+def _asked_to_end_without_us(pid: int) -> Iterator[None]:
+    """Should this process be gone before the block ends, `pid` is asked to end as by Ctrl-C.
+
+    Whatever ended us, and once: a second request would end it at once, and a parent's death signal may come
+    with each of the parent's threads.
+    """
+    line = ["sh", "-c", 'read -r _ || kill -INT "$0"', str(pid)]
+    with subprocess.Popen(
+        line, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
+    ) as watcher:
+        try:
+            yield
+        finally:
+            with suppress(BrokenPipeError):
+                watcher.communicate(b"\n")
 
 
 @dataclass

@@ -201,6 +201,7 @@ print("at it", flush=True)
 for _ in range(600):
     time.sleep(0.1)
     if asked:
+        time.sleep(0.5)  # a second request would end the real one at once
         break
 print("saving", flush=True)
 (here / "saving").write_text(str(len(asked)))
@@ -208,8 +209,10 @@ print("saving", flush=True)
 """
 
 CALL = """
-from mirrorforce import engine_cli, workspace
-engine_cli.call(workspace.Workspace("lab"), ["up", "--stack", "lab-east"], on_line=print)
+from functools import partial
+from mirrorforce import engine, engine_cli, workspace
+up = partial(engine_cli.call, workspace.Workspace("lab"), ["up", "--stack", "lab-east"], on_line=print)
+engine.side_by_side([up])
 """
 
 
