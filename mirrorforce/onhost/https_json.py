@@ -6,6 +6,7 @@ import http.client
 import json
 import ssl
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -71,6 +72,14 @@ def exchange(
     except (OSError, http.client.HTTPException) as fault:
         raise HttpsError(f"{url}: {fault or type(fault).__name__}") from fault
     return Reply(response.status, _json(text))
+
+
+def says_yes(url: str, credentials: Credentials, *, timeout: float) -> bool:
+    """Whether `url` answers with 200: Patroni's REST says yes and no by its status. No answer is no yes."""
+    try:
+        return exchange(url, credentials, timeout=timeout).status == HTTPStatus.OK
+    except HttpsError:
+        return False
 
 
 def _json(text: bytes) -> Any:  # noqa: ANN401 (whatever the server said)

@@ -13,20 +13,12 @@ import argparse
 import time
 
 from mirrorforce.onhost.commands import output_of
-from mirrorforce.onhost.https_json import Credentials, HttpsError, exchange
+from mirrorforce.onhost.https_json import Credentials, says_yes
 from mirrorforce.onhost.sd_notify import notify
 
 PATRONI = "patroni.service"
 _LOOK_EVERY = 0.03
-_LEADS = 200
-
-
-def leads(url: str, credentials: Credentials) -> bool:
-    """Whether the member whose REST API that is holds the leader key."""
-    try:
-        return exchange(f"{url}/leader", credentials, timeout=1.0).status == _LEADS
-    except HttpsError:
-        return False
+_LIMIT = 1.0
 
 
 def main() -> None:
@@ -40,7 +32,7 @@ def main() -> None:
     until = time.monotonic() + given.seconds
     output_of(["systemctl", "kill", "--kill-whom=main", "--signal=STOP", PATRONI])
     notify("READY=1")
-    while time.monotonic() < until and not leads(given.url, credentials):
+    while time.monotonic() < until and not says_yes(f"{given.url}/leader", credentials, timeout=_LIMIT):
         time.sleep(_LOOK_EVERY)
 
 

@@ -13,10 +13,9 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from mirrorforce.onhost.commands import CommandError, output_of
-from mirrorforce.onhost.https_json import Credentials, HttpsError, exchange
+from mirrorforce.onhost.https_json import Credentials, says_yes
 from mirrorforce.onhost.sd_notify import notify
 
 PATRONI = "patroni.service"
@@ -65,14 +64,6 @@ def main_process() -> int:
     return int(found["MainPID"]) if found["ActiveState"] == "active" else 0
 
 
-def answers(url: str, credentials: Credentials) -> bool:
-    """Whether its loop runs (`/liveness`: it did within the ttl)."""
-    try:
-        return exchange(f"{url}/liveness", credentials, timeout=LOOK_EVERY).status == HTTPStatus.OK
-    except HttpsError:
-        return False
-
-
 def main() -> None:
     """Look for ever."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -86,7 +77,8 @@ def main() -> None:
     notify("READY=1")
     while True:
         with contextlib.suppress(CommandError):
-            alive = answers(given.url, credentials)
+            # Its loop ran within the ttl.
+            alive = says_yes(f"{given.url}/liveness", credentials, timeout=LOOK_EVERY)
             process = 0 if alive else main_process()
             if judge.hangs(time.monotonic(), answers=alive, main=process):
                 log.warning("Patroni has said nothing for %g s: killed (process %d)", given.seconds, process)

@@ -125,10 +125,11 @@ def switchover(
             f"mirrorforce switchover {cell.name} --to {cell.preferred_site}",
         )
     report = _look(ws, estate, inventory, cell, timeout=status.FOR_A_DECISION)
-    change = plan(status_report.cell_of(report, cell.name), to_site)
+    before = status_report.cell_of(report, cell.name)
+    change = plan(before, to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
-    _hold(ws, estate, others(status_report.cell_of(report, cell.name), change.old, change.new), change.new)
+    _hold(ws, estate, others(before, change.old, change.new), change.new)
     started = time.monotonic()
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     _order(ws, cell, change.old, change.new)

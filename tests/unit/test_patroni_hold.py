@@ -15,7 +15,7 @@ def test_it_is_held_until_the_other_one_leads_or_time_is_over(
 ) -> None:
     left = list(answers)
     told: list[str] = []
-    monkeypatch.setattr(patroni_hold, "leads", lambda *_: left.pop(0))
+    monkeypatch.setattr(patroni_hold, "says_yes", lambda *_, **__: left.pop(0))
     monkeypatch.setattr(patroni_hold, "output_of", lambda line: told.append(" ".join(line)))
     monkeypatch.setattr(patroni_hold, "notify", told.append)
     given = ["--url", "u", "--ca", "a", "--certificate", "c", "--key", "k", "--seconds", "0.3"]
