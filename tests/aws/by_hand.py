@@ -27,7 +27,6 @@ Ec2 = Any
 class ByHand:
     """One act in a site, and the finding it makes: of which resource, and what of it.
 
-
     mended: by the stack's `up`; what it does not declare, somebody brings back.
     """
 
