@@ -36,7 +36,11 @@ check: lint types test-unit ## lint, types, unit and program tests: quick
 
 test: setup $(VENV)/.dev lint lint-roles lint-workflows types models ## everything: lint, types, the failover model, unit, program, AWS on moto, and the lab end to end, on estates of its own
 	@$(AS_ROOT) $(BIN)/pytest --numprocesses auto tests/unit tests/program
-	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/aws tests/lab
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest $(BY_FILE) tests/aws
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/lab
+
+# Each file of tests on the emulated AWS has an account of its own, and much of it is waiting.
+BY_FILE := --numprocesses 2 --dist loadfile
 
 # Which drifts are made on purpose: a handful, or all.
 ZOO ?= handful
@@ -85,7 +89,7 @@ test-unit: $(VENV)/.dev
 	@$(BIN)/pytest --quiet --numprocesses auto tests/unit tests/program
 
 test-aws: setup $(VENV)/.dev
-	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/aws
+	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest $(BY_FILE) tests/aws
 
 test-lab: setup $(VENV)/.dev
 	@$(AS_ROOT) env MIRRORFORCE_ZOO=$(ZOO) $(BIN)/pytest tests/lab

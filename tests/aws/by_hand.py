@@ -74,7 +74,9 @@ def _untag(ec2: Ec2, host: str) -> None:
 
 
 def _detach(ec2: Ec2, name: str) -> None:
-    ec2.detach_volume(VolumeId=volume(ec2, name)["VolumeId"], Force=True)
+    found = volume(ec2, name)
+    (attached,) = found["Attachments"]
+    ec2.detach_volume(VolumeId=found["VolumeId"], InstanceId=attached["InstanceId"], Force=True)
 
 
 def _end(ec2: Ec2, host: str) -> None:

@@ -83,6 +83,18 @@ def _with_groups_of_its_interface(make: Callable[..., None]) -> Callable[..., No
     return made
 
 
+def _with_address_free(terminate: Callable[..., Any]) -> Callable[..., Any]:
+    """The address of an instance that is terminated may be given out again: moto keeps it for ever."""
+
+    def ended(self: Instance) -> Any:  # noqa: ANN401 - as moto's own
+        answer = terminate(self)
+        for interface in self.nics.values():
+            interface.subnet.del_subnet_ip(interface.private_ip_address)
+        return answer
+
+    return ended
+
+
 def _with_termination_protection(run: Callable[[InstanceResponse], ActionResult]) -> Any:  # noqa: ANN401
     """Instances that are protected from the beginning: moto drops that."""
 
@@ -169,7 +181,10 @@ def put_right() -> None:
     right: dict[Any, dict[str, Any]] = {
         General: {"get_console_output": _get_console_output},
         AmisResponse: {"register_image": _register_image},
-        Instance: {"__init__": _with_groups_of_its_interface(Instance.__init__)},
+        Instance: {
+            "__init__": _with_groups_of_its_interface(Instance.__init__),
+            "terminate": _with_address_free(Instance.terminate),
+        },
         InstanceResponse: {
             "run_instances": _with_termination_protection(InstanceResponse.run_instances),
             "_security_grp_instance_attribute_handler": _change_instance,

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -15,17 +14,7 @@ import (
 type hashedServer struct {
 	tfprotov6.ProviderServer
 	arguments map[string][]string
-	schemas   func() (*tfprotov6.GetProviderSchemaResponse, error)
-}
-
-func newHashedServer(
-	ctx context.Context, server tfprotov6.ProviderServer, arguments map[string][]string,
-) tfprotov6.ProviderServer {
-	return &hashedServer{server, arguments, sync.OnceValues(
-		func() (*tfprotov6.GetProviderSchemaResponse, error) {
-			return server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
-		},
-	)}
+	kinds     kinds
 }
 
 // PlanResourceChange leaves out of what is wanted the hashes that the state has already.
@@ -41,11 +30,10 @@ func (s *hashedServer) PlanResourceChange(
 }
 
 func (s *hashedServer) leaveOut(request *tfprotov6.PlanResourceChangeRequest, argument string) error {
-	schemas, err := s.schemas()
+	kind, err := s.kinds(request.TypeName)
 	if err != nil {
 		return err
 	}
-	kind := schemas.ResourceSchemas[request.TypeName].ValueType()
 	prior, err := attributes(request.PriorState, kind)
 	if err != nil || prior == nil {
 		return err
@@ -70,17 +58,4 @@ func without(attribute string, value *tfprotov6.DynamicValue, kind tftypes.Type)
 	found[attribute] = tftypes.NewValue(tftypes.String, nil)
 	changed, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, found))
 	return &changed, err
-}
-
-// attributes reads an object; nil where there is none.
-func attributes(value *tfprotov6.DynamicValue, kind tftypes.Type) (map[string]tftypes.Value, error) {
-	if value == nil {
-		return nil, nil
-	}
-	object, err := value.Unmarshal(kind)
-	if err != nil || object.IsNull() {
-		return nil, err
-	}
-	var found map[string]tftypes.Value
-	return found, object.As(&found)
 }

@@ -35,12 +35,14 @@ var version = "0.0.0"
 var typesFile []byte
 
 // types are Terraform's names and Pulumi's tokens for them; then arguments of resources: those whose name
-// in the SDK does not follow from Terraform's, and those of which Terraform keeps only a hash.
+// in the SDK does not follow from Terraform's, those of which Terraform keeps only a hash, and blocks that
+// have to be empty where there are none.
 type types struct {
 	Resources map[string]tokens.Type         `json:"resources"`
 	Functions map[string]tokens.ModuleMember `json:"functions"`
 	Renamed   map[string]map[string]string   `json:"renamed"`
 	Hashed    map[string][]string            `json:"hashed"`
+	Empty     map[string][]string            `json:"empty"`
 }
 
 func main() {
@@ -68,8 +70,11 @@ func providerInfo(ctx context.Context) (tfbridge.ProviderInfo, error) {
 	if err != nil {
 		return tfbridge.ProviderInfo{}, err
 	}
+	known := kindsOf(ctx, server)
 	info := tfbridge.ProviderInfo{
-		P:            proto.New(ctx, newHashedServer(ctx, server, served.Hashed)),
+		P: proto.New(ctx, &blocksServer{
+			&hashedServer{server, served.Hashed, known}, served.Empty, known,
+		}),
 		Name:         "aws",
 		Version:      version,
 		Config:       config(),
