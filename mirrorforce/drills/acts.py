@@ -20,6 +20,8 @@ class Verb(StrEnum):
     - POWER_OFF, POWER_ON: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
     - KILL: hosts, process. SIGKILL. FREEZE: hosts. Patroni and every process of PostgreSQL. FREEZE_PATRONI:
       hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. Both.
+    - LET_AGENT_DIE: hosts, moment. SIGKILL to the failover agent as soon as that has happened to it, once and
+      within the next minutes; its unit starts it again.
     - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
     - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
       the second; DELAY makes the declared round trip `amount` times as long; LOSE drops `amount` per cent of
@@ -44,6 +46,7 @@ class Verb(StrEnum):
     KILL = "kill"
     FREEZE = "freeze"
     FREEZE_PATRONI = "freeze Patroni alone on"
+    LET_AGENT_DIE = "let the failover agent die on"
     THAW = "thaw"
     ISOLATE = "isolate"
     REJOIN = "rejoin"
@@ -80,6 +83,16 @@ class Process(StrEnum):
     LEADER_WATCHER = "leader watcher"
 
 
+class Moment(StrEnum):
+    """What can have happened to a failover agent. The value is the word of a drill file."""
+
+    FENCED = "its host is fenced off"
+    PROMISED = "it has promised"
+    OPENED = "it has opened a round"
+    RELEASED = "it has released the leader key"
+    LIFTED = "its fence is lifted"
+
+
 class Condition(StrEnum):
     """What can be waited for, of the drilled cell. The value is the word of a drill file.
 
@@ -112,6 +125,7 @@ class Act:
     links: tuple[tuple[str, str], ...] = ()
     cell: str | None = None
     process: Process | None = None
+    moment: Moment | None = None
     amount: float | None = None
 
 

@@ -102,6 +102,7 @@ def _bound(step: Step, estate: Estate, cast: Cast) -> tuple[BoundStep, ...]:
             links=links,
             cell=cast.cell if step.verb in _OF_THE_CELL else None,
             process=step.process,
+            moment=step.moment,
             amount=step.amount,
         ),
     )

@@ -10,7 +10,7 @@ from mirrorforce.drills.acts import Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mirrorforce.drills.acts import Condition, Process, Verb
+    from mirrorforce.drills.acts import Condition, Moment, Process, Verb
 
 Load = Literal["appends", "transfers", "lists", "readers", "pgbench"]
 Way = Literal["multi-host", "dns"]
@@ -31,6 +31,7 @@ class ActStep:
     target: str = ""
     origin: str = ""
     process: Process | None = None
+    moment: Moment | None = None
     amount: float | None = None
 
 

@@ -320,4 +320,5 @@ def in_words(act: Act) -> str:
     targets = act.sites or act.hosts or tuple("-".join(link) for link in act.links) or (act.cell or "",)
     process = f" {act.process} on" if act.process else ""
     amount = f" ({act.amount:g})" if act.amount is not None else ""
-    return f"{act.verb}{process} {', '.join(targets)}{amount}"
+    once = f", once {act.moment}" if act.moment else ""
+    return f"{act.verb}{process} {', '.join(targets)}{once}{amount}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirrorforce.drills import phrases, quantities, words
-from mirrorforce.drills.acts import Condition, Process, Verb, Wait
+from mirrorforce.drills.acts import Condition, Moment, Process, Verb, Wait
 from mirrorforce.drills.drill import ActStep, WaitUntilStep
 from mirrorforce.drills.quantities import Quantity
 from mirrorforce.drills.words import WAIT, WAIT_UNTIL, WITHIN, WORDS, Slot
@@ -115,5 +115,10 @@ def _step(key: str, value: Mapping[str, Any]) -> Step:
         return WaitUntilStep(Condition(value[WAIT_UNTIL]), quantities.seconds(value[WITHIN]))
     slots = {key: form.value, **form.options}
     by_role: dict[str, Any] = {slots[name].role: _value(slots[name], given) for name, given in value.items()}
-    process = by_role.pop("process", None)
-    return ActStep(Verb(key), process=Process(process) if process else None, **by_role)
+    process, moment = by_role.pop("process", None), by_role.pop("moment", None)
+    return ActStep(
+        Verb(key),
+        process=Process(process) if process else None,
+        moment=Moment(moment) if moment else None,
+        **by_role,
+    )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from mirrorforce.drills import phrases
-from mirrorforce.drills.acts import NEW_PRIMARY, Condition, Process, Verb
+from mirrorforce.drills.acts import NEW_PRIMARY, Condition, Moment, Process, Verb
 from mirrorforce.drills.phrases import Kind
 from mirrorforce.drills.quantities import NOTATIONS, Quantity
 
@@ -21,7 +21,7 @@ WAIT = "wait"
 WAIT_UNTIL = "wait until"
 WITHIN = "within"
 
-Role = Literal["target", "origin", "process", "amount"]
+Role = Literal["target", "origin", "process", "moment", "amount"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,12 @@ WORDS: Mapping[Verb, Word] = {
     Verb.FREEZE: Word(_MEMBERS, "stops Patroni and all of PostgreSQL where they stand; sockets stay open"),
     Verb.FREEZE_PATRONI: Word(
         _MEMBERS, "stops Patroni where it stands; PostgreSQL runs on with nobody's eye on it"
+    ),
+    Verb.LET_AGENT_DIE: Word(
+        _MEMBERS,
+        "kills the failover agent as soon as that has happened to it, once; skipped where there are none",
+        {"once": Slot("moment", tuple(Moment))},
+        fault=False,
     ),
     Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI),
     Verb.ISOLATE: Word(_SITES, "lets no packet pass between the site and any other; inside it all goes on"),

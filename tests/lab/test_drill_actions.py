@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,10 +15,11 @@ import pytest
 from mirrorforce import inventory as inventories
 from mirrorforce import remote
 from mirrorforce.drills import actions, ledger
-from mirrorforce.drills.acts import Act, Process, Verb
+from mirrorforce.drills.acts import Act, Moment, Process, Verb
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.lab import disk_speed, hosts, links
 from mirrorforce.lab import estate as lab
+from mirrorforce.onhost.failover_agent import report
 from mirrorforce.operations import waiting
 from mirrorforce.workspace import ROOT, Workspace
 from tests.lab.drill_lab import (
@@ -46,6 +48,21 @@ BLOCK = 160
 ROUND_TRIP_MS = 10.0
 EAST_TO_WEST = Act(Verb.CUT_ONE_WAY, links=(LINK,))
 PATIENCE_SECONDS = 30.0
+
+# Says what an agent says, when a file asks for it.
+SPEAKER = f"""
+mkdir -p /run/speaker
+cat > /run/systemd/system/failover_agent.service <<'UNIT'
+[Service]
+Restart=always
+RestartSec=0
+ExecStart=/bin/sh -ec ' \\
+  until test -e /run/speaker/fenced; do sleep 0.1; done; echo {report.FENCED} it; touch /run/speaker/said; \\
+  until test -e /run/speaker/promised; do sleep 0.1; done; echo {report.PROMISED} it; exec sleep 300'
+UNIT
+systemctl daemon-reload
+systemctl start failover_agent.service
+"""
 
 
 @dataclass(frozen=True)
@@ -219,6 +236,21 @@ def test_a_killed_postmaster_is_gone_and_a_killed_patroni_starts_again(stage: St
     _eventually(lambda: stage.answers(8008) and stage.accepts_queries())
     assert stage.said(MEMBER, main) != first
     assert ledger.outstanding(stage.ctx.ws) == ()
+
+
+def test_an_agent_dies_at_the_moment_that_was_said_and_starts_again(stage: Stage) -> None:
+    act = Act(Verb.LET_AGENT_DIE, hosts=(MEMBER,), moment=Moment.PROMISED)
+    assert actions.refusal(stage.ctx, act) == f"{ESTATE} has no failover agents"
+    with_agents = replace(stage.ctx, estate=replace(stage.ctx.estate, fence_and_release=True))
+    main = "systemctl show --property=MainPID --value failover_agent.service"
+    stage.said(MEMBER, f"sudo sh -euc {shlex.quote(SPEAKER)}")
+    first = stage.said(MEMBER, main)
+    actions.carry_out(with_agents, act)
+    stage.said(MEMBER, "sudo touch /run/speaker/fenced; until test -e /run/speaker/said; do sleep 0.1; done")
+    assert stage.said(MEMBER, main) == first
+    stage.said(MEMBER, "sudo touch /run/speaker/promised")
+    _eventually(lambda: stage.said(MEMBER, main) not in {first, "0"})
+    stage.said(MEMBER, "sudo systemctl stop failover_agent.service")
 
 
 def test_stopped_etcd_stays_stopped_until_it_is_started(stage: Stage) -> None:

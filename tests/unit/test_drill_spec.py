@@ -33,7 +33,7 @@ host-lost site-lost standby-site-lost site-lost-with-etcd-leader postmaster-kill
 primary-frozen primary-isolated link-cut one-way-cut primary-mute long-round-trips packet-loss wal-volume-full
 slow-disk etcd-down dns-killed switchover switchover-and-back rolling-restart two-faults site-back-late
 two-sites-lost primary-alone cold-start recover reinit
-patroni-frozen
+patroni-frozen agent-dies-opened agent-dies-fenced agent-dies-promised agent-dies-released
 """
 
 

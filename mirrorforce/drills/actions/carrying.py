@@ -25,6 +25,7 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.KILL: services.kill,
     Verb.FREEZE: services.freeze,
     Verb.FREEZE_PATRONI: services.freeze_patroni,
+    Verb.LET_AGENT_DIE: services.let_agent_die,
     Verb.THAW: services.thaw,
     Verb.ISOLATE: network.damage,
     Verb.REJOIN: network.repair,
@@ -69,6 +70,8 @@ def refusal(ctx: Context, act: Act) -> str:
     foreign = sorted(site for site in sites if ctx.estate.site(site).platform != "lab")
     if act.verb in _OF_THE_LAB and foreign:
         return f"'{act.verb}' needs a lab; {', '.join(foreign)} is none"
+    if act.verb is Verb.LET_AGENT_DIE and not ctx.estate.fence_and_release:
+        return f"{ctx.estate.name} has no failover agents"
     if act.verb is Verb.SLOW_DISK:
         return disk_speed.refusal()
     return ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from mirrorforce.drills.acts import Process
+from mirrorforce.drills.acts import Moment, Process
 from mirrorforce.errors import MirrorforceError
+from mirrorforce.onhost.failover_agent import report
 from mirrorforce.operations import waiting
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ PATRONI = "patroni.service"
 WATCH = "patroni_watch.service"
 ETCD = "etcd.service"
 DNS = ("gdnsd.service", "leader_watcher.service")
+AGENT = "failover_agent.service"
 
 _UNITS: Mapping[Process, str] = {
     Process.PATRONI: PATRONI,
@@ -28,6 +30,16 @@ _UNITS: Mapping[Process, str] = {
 }
 _IF_WATCHED = f"if systemctl --quiet is-active {WATCH}; then"
 """A host that stands still has nobody who watches."""
+
+_SAID: Mapping[Moment, str] = {
+    Moment.FENCED: report.FENCED,
+    Moment.PROMISED: report.PROMISED,
+    Moment.OPENED: report.OPENED,
+    Moment.RELEASED: report.RELEASED,
+    Moment.LIFTED: report.LIFTED,
+}
+_DEATH_UNIT = "drill_agent_death"
+_DEATH_SECONDS = 240
 
 _DATA_FOLDER = "17/postmaster.pid"
 _RUNNING_WITHIN = 60.0
@@ -56,6 +68,25 @@ def freeze(ctx: Context, act: Act) -> None:
 def freeze_patroni(ctx: Context, act: Act) -> None:
     """Patroni's own process does not run on; PostgreSQL, which it started, does."""
     ctx.on_all(act.hosts, f"systemctl kill --kill-whom=main --signal=STOP {PATRONI}", "freeze Patroni alone")
+
+
+def let_agent_die(ctx: Context, act: Act) -> None:
+    """Have each host kill its agent when that says in the journal that it has come so far.
+
+    On the host itself: a few milliseconds later, where the agent's next step takes a round trip to etcd.
+    """
+    if act.moment is None:
+        raise MirrorforceError("the act names no moment")
+    follow = f"journalctl --follow --lines=0 --output=cat --unit={AGENT}"
+    seen = f"grep --quiet --max-count=1 --regexp={shlex.quote('^' + _SAID[act.moment])}"
+    die = f"{follow} | {{ {seen} && systemctl kill --kill-whom=main --signal=KILL {AGENT}; }}"
+    ctx.on_all(
+        act.hosts,
+        f"systemctl stop {_DEATH_UNIT}.service 2>/dev/null || true; systemctl is-active --quiet {AGENT}; "
+        f"systemd-run --quiet --collect --unit={_DEATH_UNIT} --property=RuntimeMaxSec={_DEATH_SECONDS} "
+        f"sh -c {shlex.quote(die)}",
+        f"let {AGENT} die",
+    )
 
 
 def thaw(ctx: Context, act: Act) -> None:

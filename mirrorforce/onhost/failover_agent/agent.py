@@ -18,7 +18,7 @@ from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Wi
 from mirrorforce.onhost.failover_agent.packets import Fence
 from mirrorforce.onhost.failover_agent.patience import BUSY_S, IDLE_S, pause_after
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
-from mirrorforce.onhost.failover_agent.report import Report
+from mirrorforce.onhost.failover_agent.report import FENCED, LIFTED, OPENED, PROMISED, RELEASED, Report
 from mirrorforce.onhost.failover_agent.store import Store
 from mirrorforce.onhost.failover_agent.view import Local, Vote
 from mirrorforce.onhost.sd_notify import notify
@@ -233,7 +233,7 @@ class Agent:
             self._memory.of_round = step.of_round
             self._fence.block([step.target], self._settings.pace.block)
             self._blocked |= {step.target}
-            self._report.say(f"fenced off from {step.target}")
+            self._report.say(f"{FENCED} {step.target}")
             return True
         if isinstance(step, EndStream):
             end_stream(self._server.receiver if self._server else None)
@@ -241,9 +241,7 @@ class Agent:
             return True
         if isinstance(step, Give):
             if self._store.carry_out(cell.promise(me, view, step.promise)):
-                self._report.say(
-                    f"promised against {step.promise.target}, position {step.promise.position:X}"
-                )
+                self._report.say(f"{PROMISED} {step.promise.target}, position {step.promise.position:X}")
                 return True
             return False
         return self._withdraw(view, step)
@@ -256,7 +254,7 @@ class Agent:
             self._fence.lift(step.members)
             self._blocked = self._fence.blocked()
         self._memory.of_round = None
-        self._report.say(f"fence lifted: {step.why}")
+        self._report.say(f"{LIFTED}: {step.why}")
         return True
 
     def _coordination(self, seen: Seen, step: CoordinationStep) -> bool:
@@ -267,7 +265,7 @@ class Agent:
         if isinstance(step, Open):
             memory.round_since = time.monotonic()
             if self._store.carry_out(cell.open(seen.view, step.round)):
-                self._report.say(f"opened a round against {step.round.target}")
+                self._report.say(f"{OPENED} {step.round.target}")
             return True
         if isinstance(step, Close):
             if self._store.carry_out(cell.close(step.round)):
@@ -283,5 +281,5 @@ class Agent:
         )
         counted = ", ".join(sorted(step.counted))
         if done:
-            self._report.say(f"released {step.round.target}'s leader key; promised: {counted}")
+            self._report.say(f"{RELEASED} {step.round.target}'s leader key; promised: {counted}")
         return True

@@ -9,6 +9,13 @@ from collections import deque
 from pathlib import Path
 
 FILE = Path("/run/failover_agent/report.json")
+FENCED = "fenced off from"
+PROMISED = "promised against"
+OPENED = "opened a round against"
+RELEASED = "released"
+LIFTED = "fence lifted"
+"""How the steps of a failover begin in the journal."""
+
 _KEPT = 20
 _AFRESH_S = 15.0
 
