@@ -27,7 +27,8 @@ _MINUTE = 60
 
 STAGE_WORDS = {
     "noticed": "some host says that something is wrong, or a switchover is asked for",
-    "lease gone": "the old primary's lease in etcd has run out, or it gave it back",
+    "failure agreed": "failover agents in two sites see the primary fail, and begin to fence it off",
+    "lease gone": "the old primary's lease in etcd has run out, it gave it back, or agents released it",
     "leader elected": "a standby took the leader key",
     "promoted": "PostgreSQL on the new primary takes writes",
     "standby streams": "a standby follows the new primary: until then strict mode holds every commit",

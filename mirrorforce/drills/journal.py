@@ -1,6 +1,6 @@
 """Marks out of hosts' journals: what Patroni, PostgreSQL, etcd, gdnsd and the leader watcher say. Pure.
 
-The messages are those of Patroni 4.0.7, PostgreSQL 17, etcd 3.5 and gdnsd 3.8; the leader watcher is ours.
+The messages are those of Patroni 4.0.7, PostgreSQL 17, etcd 3.5 and gdnsd 3.8; watchers and agents are ours.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.drills.stages import Mark, What
+from mirrorforce.onhost.failover_agent import report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-PATRONI, ETCD, GDNSD, WATCHER, NAME = (
+PATRONI, ETCD, GDNSD, WATCHER, NAME, AGENT = (
     "patroni.service",
     "etcd.service",
     "gdnsd.service",
     "leader_watcher.service",
     "name_watcher.service",
+    "failover_agent.service",
 )
 
 MOST_APART = 5.0
@@ -34,7 +36,7 @@ SAID_LENGTH = 160
 
 def command(since: float) -> list[str]:
     """How to ask a host for what `marks` reads; `since` in seconds of the wall clock."""
-    units = [f"--unit={unit}" for unit in (PATRONI, ETCD, GDNSD, WATCHER, NAME)]
+    units = [f"--unit={unit}" for unit in (PATRONI, ETCD, GDNSD, WATCHER, NAME, AGENT)]
     return ["journalctl", "--output=json", "--all", "--no-pager", "--quiet", f"--since=@{since:.3f}", *units]
 
 
@@ -110,6 +112,9 @@ RULES = (
     *_rules(WATCHER, What.ELECTED, r"(?P<cell>\S+): (?P<who>\S+) holds the leader key"),
     *_rules(WATCHER, What.DNS_CHANGED, r"(?P<cell>\S+): now answered with (?P<who>[\d.]+)"),
     *_rules(WATCHER, What.DNS_CHANGED, r"(?P<cell>\S+): now answered with the dynamic record"),
+    *_rules(AGENT, What.NOTICED, r"look 1 in a row"),
+    *_rules(AGENT, What.AGREED, rf"^{report.OPENED} "),
+    *_rules(AGENT, What.LEASE_GONE, rf"^{report.RELEASED} "),
     *_rules(NAME, What.RESOLVER_FOLLOWS, r"(?P<cell>[^.\s]+)\S*: (?P<who>\S+) instead of \S+"),
 )
 

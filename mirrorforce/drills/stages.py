@@ -17,6 +17,7 @@ class What(StrEnum):
     """What happened at a mark, in the words that reports show, in the order in which it is to happen.
 
     noticed: some host says for the first time that something is wrong (or that a switchover is wanted).
+    failure agreed: failover agents of two sites see the primary fail, and begin to fence it off.
     etcd leader elected, demoted: they end no stage of a client's outage, and are shown beside.
     standby streams: a standby follows the new primary; until then strict mode holds every commit.
     """
@@ -25,6 +26,7 @@ class What(StrEnum):
     NOTICED = "noticed"
     ETCD_ELECTED = "etcd leader elected"
     DEMOTED = "demoted"
+    AGREED = "failure agreed"
     LEASE_GONE = "lease gone"
     ELECTED = "leader elected"
     PROMOTED = "promoted"
@@ -39,6 +41,7 @@ DNS = (What.DNS_CHANGED, What.RESOLVER_FOLLOWS)
 
 STAGES = (
     What.NOTICED,
+    What.AGREED,
     What.LEASE_GONE,
     What.ELECTED,
     What.PROMOTED,

@@ -43,8 +43,9 @@ PALETTE = {
     "unknown": Colour("#a87b00", "#e0b040"),
     "reads": Colour("#5a6572", "#a3adba"),
     # Stages: Okabe and Ito's colours, which colour-blind people tell apart (https://jfly.uni-koeln.de/color/),
-    # some of them lighter where the page is dark.
+    # some of them lighter where the page is dark; and two greys.
     "noticed": Colour("#8a95a3", "#8a95a3"),
+    "failure_agreed": Colour("#4c5560", "#c3cad3"),
     "lease_gone": Colour("#0072b2", "#3d8fc9"),
     "leader_elected": Colour("#e69f00", "#e8a520"),
     "promoted": Colour("#009e73", "#1fb38a"),

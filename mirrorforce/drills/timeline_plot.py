@@ -223,9 +223,12 @@ def _strips(axes: Axes, strips: Mapping[str, list[Document]], window: tuple[floa
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
+_DARK = frozenset({"failure agreed", "lease gone", "promoted", "resolver follows"})
+
+
 def text_on(stage: str) -> str:
     """The palette's colour of text that is read upon a stage's colour, by daylight and in the dark."""
-    return "on_dark" if stage in ("lease gone", "promoted", "resolver follows") else "on_light"
+    return "on_dark" if stage in _DARK else "on_light"
 
 
 def _latency(axes: Axes, timeline: _Binned) -> None:
