@@ -107,7 +107,7 @@ def _carry_out(
     # What was mended may ask for restarts, of the cells that were worked on and of no other.
     worked_on = {host.cell for host in hosts if host.cell and any(host.name in wave for wave in todo.waves)}
     members = [host.name for host in hosts if agreed and host.cell in worked_on]
-    restarts = {*todo.restarts, *_waiting_members(ws, estate, members)}
+    restarts = {*todo.restarts, *waiting_members(ws, estate, members)}
     for host in sorted(restarts, key=lambda name: (name in primaries, name)):
         with phases.phase("restart") as waits_for:
             waits_for(host)
@@ -220,15 +220,19 @@ def _primaries(ws: Workspace, estate: Estate, found: Inventory) -> frozenset[str
     return frozenset(cell["primary"]["host"] for cell in cells if cell["primary"])
 
 
-def _waiting_members(ws: Workspace, estate: Estate, names: Sequence[str]) -> list[str]:
-    """Those of the named members whose parameters wait for a restart now."""
+def waiting_members(ws: Workspace, estate: Estate, names: Sequence[str]) -> list[str]:
+    """Those of the named members whose parameters wait for a restart now.
+
+    PostgreSQL knows at once; Patroni, by its next loop.
+    """
     hosts: dict[str, Host] = {host.name: host for host in placement.hosts(estate)}
-    asked = {name: {"patroni": requests.patroni(hosts[name])} for name in names}
+    asked = {name: {"patroni": requests.patroni(hosts[name]), "postgres": {"timeout": 5.0}} for name in names}
     probes = probing.ask(ws, asked, timeout=8.0)
     return [
         name
         for name, probe in probes.items()
         if (probe.section("patroni").get("member") or {}).get("pending_restart")
+        or probe.section("postgres").get("pending_restart")
     ]
 
 
@@ -246,8 +250,8 @@ def _restart(
             switchover.switchover(ws, estate, found, cell.name, other, say)
         # The role restarts a standby that runs with an older unit; Patroni restarts for parameters.
         converge.converge(ws, estate, limit=host, tags="postgres")
-        if host in _waiting_members(ws, estate, [host]):
-            line = [*requests.PATRONICTL, "restart", cell.name, host, "--pending", "--force"]
+        if host in waiting_members(ws, estate, [host]):
+            line = [*requests.PATRONICTL, "restart", cell.name, host, "--force"]
             answer = remote.run(ws, host, line, timeout=_RESTART_SECONDS)
             if not answer.ok:
                 raise MirrorforceError(

@@ -16,7 +16,7 @@ from mirrorforce.drift import allowance, report
 from mirrorforce.drift.finding import Finding, Gap, Mend
 from mirrorforce.errors import ExitCode, MirrorforceError
 from mirrorforce.inventory import Inventory
-from mirrorforce.operations import converge, drift, drift_command, drift_fix
+from mirrorforce.operations import converge, drift, drift_command, drift_fix, probing
 from mirrorforce.progress import Phases
 from mirrorforce.workspace import ROOT, Workspace
 
@@ -127,9 +127,22 @@ def test_a_clean_estate_is_looked_at_once(looks: list[drift.Result]) -> None:
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Phases:
     monkeypatch.setattr(inventory, "read", lambda *_: Inventory("lab", ()))
     monkeypatch.setattr(drift_fix, "_primaries", lambda *_: frozenset({"east-na1"}))
-    monkeypatch.setattr(drift_fix, "_waiting_members", lambda *_: [])
+    monkeypatch.setattr(drift_fix, "waiting_members", lambda *_: [])
     monkeypatch.setattr(converge, "fingerprints", lambda *_: {})
     return Phases(Console(file=io.StringIO()))
+
+
+def test_a_member_waits_for_a_restart_by_the_word_of_patroni_or_of_postgresql(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {
+        "east-na1": {"patroni": {"member": {"pending_restart": True}}, "postgres": {"pending_restart": []}},
+        "west-na1": {"patroni": {"member": {}}, "postgres": {"pending_restart": ["shared_buffers"]}},
+        "legacy-na1": {"patroni": {"member": {}}, "postgres": {"pending_restart": []}},
+    }
+    answers = {name: probing.Probe(name, sections=told[name]) for name in told}
+    monkeypatch.setattr(probing, "ask", lambda *_, **__: answers)
+    assert drift_fix.waiting_members(WS, ESTATE, list(told)) == ["east-na1", "west-na1"]
 
 
 def test_a_step_that_fails_stops_the_fix_and_what_follows_is_named(
