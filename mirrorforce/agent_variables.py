@@ -9,7 +9,7 @@ from mirrorforce.estate import ETCD_CLIENT_PORT
 from mirrorforce.etcd_variables import agent_user
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mirrorforce.estate import Estate, Host
     from mirrorforce.secrets import EstateSecrets
@@ -18,6 +18,11 @@ STREAM_SILENT_OF_TIMEOUT = 0.7
 """Part of wal_receiver_timeout after which a silent stream counts as failed: at half of it the walreceiver
 asks for a sign of life, and a round trip later it has one."""
 
+LOOK_S = 0.4
+"""What a look at the primary may take beside its round trips: a busy server's time to answer."""
+ROUND_TRIPS_OF_A_LOOK = 5
+"""TCP, TLS 1.3 and the request are three. Where they take twice as long, 0.4 s becomes 0.33 at 70 ms."""
+
 
 def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:
     """The role's variables for one database host. ValueError for a host without a cell."""
@@ -25,6 +30,7 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         raise ValueError(f"{host.name} holds no cell")
     cell = estate.cell(host.cell)
     pace = timings.patroni(estate)
+    members = placement.members_of_cell(estate, cell)
     voters = sorted(
         (each for each in hosts if each.role == "control"),
         key=lambda each: estate.round_trip_ms(host.site, each.site),
@@ -34,15 +40,21 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         "failover_agent_cell": cell.name,
         "failover_agent_member": host.name,
         "failover_agent_members": {
-            each.name: {"address": str(each.address), "site": each.site}
-            for each in placement.members_of_cell(estate, cell)
+            each.name: {"address": str(each.address), "site": each.site} for each in members
         },
         # The nearest voter first.
         "failover_agent_endpoints": [f"https://{each.address}:{ETCD_CLIENT_PORT}" for each in voters],
         "failover_agent_etcd_user": agent_user(cell.name, secrets),
         "failover_agent_etcd_password": secrets.cells[cell.name].etcd_agent_password,
         "failover_agent_ttl": pace.ttl,
+        "failover_agent_look_limit": look_limit(estate, host.site, (each.site for each in members)),
         "failover_agent_stream_limit": round(
             STREAM_SILENT_OF_TIMEOUT * pace.wal_receiver_timeout_ms / 1000, 1
         ),
     }
+
+
+def look_limit(estate: Estate, site: str, sites: Iterable[str]) -> float:
+    """Seconds after which a look from this site at a member in the farthest of `sites` counts as failed."""
+    farthest = max(estate.round_trip_ms(site, each) for each in sites)
+    return round(LOOK_S + ROUND_TRIPS_OF_A_LOOK * farthest / 1000, 2)

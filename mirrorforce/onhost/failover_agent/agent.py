@@ -18,6 +18,7 @@ from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Wi
 from mirrorforce.onhost.failover_agent.packets import Fence
 from mirrorforce.onhost.failover_agent.patience import BUSY_S, IDLE_S, pause_after
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
+from mirrorforce.onhost.failover_agent.relapse import Relapse
 from mirrorforce.onhost.failover_agent.report import FENCED, LIFTED, OPENED, PROMISED, RELEASED, Report
 from mirrorforce.onhost.failover_agent.store import Store
 from mirrorforce.onhost.failover_agent.view import Local, Vote
@@ -74,7 +75,12 @@ class Agent:
         self._samples: deque[tuple[Target, Sample]] = deque(maxlen=64)
         self._wake = threading.Event()
         self._prober = Prober(
-            settings.own.address, ports, settings.credentials, lambda: self._target, self._take
+            settings.own.address,
+            ports,
+            settings.credentials,
+            settings.look_limit,
+            lambda: self._target,
+            self._take,
         )
 
     def run(self) -> None:
@@ -82,6 +88,8 @@ class Agent:
         self._fence.prepare()
         threading.Thread(target=self._watch, daemon=True).start()
         self._prober.start()
+        database = Database()  # a connection of that thread's own
+        Relapse(led=self._led, etcd_answers=lambda: not self._failures, primary=database.is_primary).start()
         notify("READY=1")
         while True:
             busy = self._turn()
@@ -91,6 +99,11 @@ class Agent:
             else:
                 self._wake.wait(BUSY_S if busy else IDLE_S)
             self._wake.clear()
+
+    def _led(self) -> bool:
+        """Whether this member led when etcd was last read."""
+        leader = self._memory.leader
+        return leader is not None and leader.name == self._settings.me
 
     def _take(self, target: Target, sample: Sample) -> None:
         self._samples.append((target, sample))

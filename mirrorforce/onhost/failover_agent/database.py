@@ -65,6 +65,11 @@ class Database:
                 self._connection = None
         return None
 
+    def is_primary(self) -> bool | None:
+        """Whether it runs as primary; None where it does not answer."""
+        server = self.look()
+        return None if server is None else server.primary
+
     def _ask(self) -> Server:
         if self._connection is None:
             self._connection = psycopg2.connect(_TARGET, options=_LIMIT)

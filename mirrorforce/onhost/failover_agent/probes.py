@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mirrorforce.onhost.https_json import Credentials
 
 EVERY_S = 0.5
-LIMIT_S = 1.0
 GOODBYE_S = 0.3
 LATE_S = 0.8
 """A look that begins so late, or takes so much longer than its limit, tells of this host alone."""
@@ -51,12 +50,14 @@ class Prober:
         own_address: str,
         ports: tuple[int, int],
         credentials: Credentials,
+        limit: float,
         target: Callable[[], Target | None],
         take: Callable[[Target, Sample], None],
     ) -> None:
         self._own = own_address
         self._postgres, self._patroni = ports
         self._context = credentials.context()
+        self._limit = limit
         self._target = target
         self._take = take
         self._ports = itertools.cycle(PROBE_PORTS)
@@ -80,12 +81,12 @@ class Prober:
         rest = self._pool.submit(self._answers, self._rest, target)
         port = self._answers(self._port, target)
         answered = rest.result()
-        late = begun - due > LATE_S or time.monotonic() - begun > LIMIT_S + LATE_S
+        late = begun - due > LATE_S or time.monotonic() - begun > self._limit + LATE_S
         self._take(target, Sample(rest=answered, port=port, stream=True, late=late))
 
     def _answers(self, ask: Callable[[str, float], None], target: Target) -> bool:
         try:
-            ask(target.address, time.monotonic() + LIMIT_S)
+            ask(target.address, time.monotonic() + self._limit)
         except (OSError, http.client.HTTPException) as fault:
             log.debug("%s: %s", target.name, fault)
             return False

@@ -41,6 +41,7 @@ class Settings:
     postgres_port: int
     patroni_port: int
     pace: Pace
+    look_limit: float
     stream_limit: float
 
     @property
@@ -74,5 +75,6 @@ def load(path: Path = FILE) -> Settings:
         postgres_port=given["postgres_port"],
         patroni_port=given["patroni_port"],
         pace=Pace.of(float(given["ttl_s"])),
+        look_limit=float(given["look_limit_s"]),
         stream_limit=float(given["stream_limit_s"]),
     )
