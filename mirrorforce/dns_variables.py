@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from mirrorforce import placement, rotation
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from mirrorforce.secrets import EstateSecrets
 
 Variables = dict[str, object]
+
+ROUND_TRIPS_OF_A_CONNECTION = 6
+"""TCP, the request for TLS, TLS 1.3, and three messages of SCRAM-SHA-256 with the first query's answer."""
+SLOWER = 2.0
+"""So many times as long as declared may a round trip be."""
 
 
 def failover_dns(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
@@ -42,8 +48,8 @@ def resolver(estate: Estate, hosts: Sequence[Host], host: Host) -> Variables:
     }
 
 
-def application(estate: Estate, secrets: EstateSecrets) -> Variables:
-    """The role's variables for any application host."""
+def application(estate: Estate, host: Host, secrets: EstateSecrets) -> Variables:
+    """The role's variables for one application host."""
     services = [service for cell in estate.cells for service in _services(estate, cell, secrets)]
     passwords = {
         name: logins(cell.name, role, secrets)
@@ -54,7 +60,20 @@ def application(estate: Estate, secrets: EstateSecrets) -> Variables:
             (f"{cell.name}-ro", "reader"),
         )
     }
-    return {"application_services": services, "application_passwords": passwords}
+    return {
+        "application_services": services,
+        "application_passwords": passwords,
+        "application_connect_timeout": connect_timeout(estate, host.site),
+    }
+
+
+def connect_timeout(estate: Estate, site: str) -> int:
+    """Seconds that a client in this site gives each address: libpq takes whole ones.
+
+    Whoever tries a dead member first waits for so long, again and again until another one leads.
+    """
+    farthest = max(estate.round_trip_ms(site, each.name) for each in estate.mirrored_sites)
+    return max(1, math.ceil(SLOWER * ROUND_TRIPS_OF_A_CONNECTION * farthest / 1000))
 
 
 def _control(hosts: Sequence[Host]) -> list[Host]:

@@ -35,7 +35,11 @@ def for_host(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateS
         agent = agent_variables.variables(estate, hosts, host, secrets)
         postgres = postgres_variables.variables(estate, hosts, host, secrets)
         return shared | agent | postgres | _volumes(estate, host)
-    return shared | dns_variables.resolver(estate, hosts, host) | dns_variables.application(estate, secrets)
+    return (
+        shared
+        | dns_variables.resolver(estate, hosts, host)
+        | dns_variables.application(estate, host, secrets)
+    )
 
 
 def _base(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:

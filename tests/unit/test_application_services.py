@@ -35,7 +35,9 @@ def rendered(template: str, estate: Estate, known: secrets.EstateSecrets) -> str
     # As Ansible renders: a block's own line end is not part of the text.
     loader = jinja2.FileSystemLoader(ROLE / "templates")
     environment = jinja2.Environment(loader=loader, trim_blocks=True, undefined=jinja2.StrictUndefined)  # noqa: S701 (no HTML)
-    return environment.get_template(template).render({**defaults, **dns_variables.application(estate, known)})
+    host = next(each for each in placement.hosts(estate) if each.role == "application")
+    variables = dns_variables.application(estate, host, known)
+    return environment.get_template(template).render({**defaults, **variables})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def test_an_application_host_asks_the_nearest_server_first(estate: Estate) -> No
 
 
 def test_each_service_has_the_password_of_its_user(estate: Estate, known: secrets.EstateSecrets) -> None:
-    found = json.loads(json.dumps(dns_variables.application(estate, known)))
+    found = json.loads(json.dumps(dns_variables.application(estate, host(estate, "dev-app"), known)))
     services = found["application_services"]
     assert [one["name"] for one in services] == ["na1", "na1-multi", "na1-ro", "na2", "na2-multi", "na2-ro"]
     assert [one["user"] for one in services] == ["application", "application", "reader"] * 2
@@ -76,7 +77,7 @@ def test_each_service_has_the_password_of_its_user(estate: Estate, known: secret
 
 
 def test_names_are_looked_up_in_dns_and_members_are_not(estate: Estate, known: secrets.EstateSecrets) -> None:
-    found = json.loads(json.dumps(dns_variables.application(estate, known)))
+    found = json.loads(json.dumps(dns_variables.application(estate, host(estate, "dev-app"), known)))
     by_name, multi, nearest = found["application_services"][3:]
     assert by_name["hosts"] == [{"name": "na2.lab.test", "address": ""}]
     assert nearest["hosts"] == [{"name": "na2-ro.lab.test", "address": ""}]
@@ -87,3 +88,11 @@ def test_names_are_looked_up_in_dns_and_members_are_not(estate: Estate, known: s
         str(host(estate, f"{site}-na2").address) for site in ("west", "east", "legacy")
     ]
     assert [one["primary"] for one in (by_name, multi, nearest)] == [True, True, False]
+
+
+def test_a_client_gives_an_address_twice_the_round_trips_of_a_connection(estate: Estate) -> None:
+    assert dns_variables.connect_timeout(estate, "dev") == 1  # six of 70 ms, twice: 0.84 s
+    links = tuple(replace(link, round_trip_ms=link.round_trip_ms * 2) for link in estate.links)
+    assert dns_variables.connect_timeout(replace(estate, links=links), "dev") == 2
+    near = tuple(replace(link, round_trip_ms=1) for link in estate.links)
+    assert dns_variables.connect_timeout(replace(estate, links=near), "dev") == 1

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from mirrorforce import estate_file, flows, placement, role_variables, secrets
+from mirrorforce import agent_variables, estate_file, flows, placement, role_variables, secrets
 from toolchain.reference import roles as reference
 
 if TYPE_CHECKING:
@@ -67,6 +67,13 @@ def test_what_a_host_gets_and_what_stands_for_the_rest_are_of_the_types_that_its
             validator = ArgumentSpecValidator(options(role))
             given = {name: value for name, value in known.items() if name in options(role)}
             assert validator.validate(given).error_messages == [], (host.name, role)
+
+
+def test_a_look_at_the_primary_has_time_for_its_round_trips_and_for_a_busy_server() -> None:
+    lab = estate_file.load(ROOT / "stacks" / "lab.yaml")
+    assert agent_variables.look_limit(lab, "west", ["west", "east", "legacy"]) == 0.75  # 70 ms to the east
+    assert agent_variables.look_limit(lab, "west", ["west", "legacy"]) == 0.48
+    assert agent_variables.look_limit(lab, "west", ["west"]) == agent_variables.LOOK_S
 
 
 def test_site_yml_gives_each_host_these_roles() -> None:

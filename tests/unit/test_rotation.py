@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 ESTATE = replace(estate_file.load(Path(__file__).parents[2] / "stacks" / "lab.yaml"), fence_and_release=True)
 HOSTS = placement.hosts(ESTATE)
+APPLICATION = next(host for host in HOSTS if host.role == "application")
 KNOWN = secrets.generate(ESTATE)
 ALL = rotation.of(ESTATE)
 NOW = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
@@ -142,7 +143,7 @@ def test_a_switch_changes_nothing_for_those_who_accept_both() -> None:
 
 def test_the_password_file_lists_both_users_before_the_service_names_the_new_one() -> None:
     before, offered, switched, *_rest = stages(KNOWN, one("na1-application"))
-    told = [dns_variables.application(ESTATE, each) for each in (before, offered, switched)]
+    told = [dns_variables.application(ESTATE, APPLICATION, each) for each in (before, offered, switched)]
     users = [
         next(service["user"] for service in each["application_services"] if service["name"] == "na1")  # type: ignore[attr-defined]
         for each in told
