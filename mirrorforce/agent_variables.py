@@ -56,5 +56,4 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
 
 def look_limit(estate: Estate, site: str, sites: Iterable[str]) -> float:
     """Seconds after which a look from this site at a member in the farthest of `sites` counts as failed."""
-    farthest = max(estate.round_trip_ms(site, each) for each in sites)
-    return round(LOOK_S + ROUND_TRIPS_OF_A_LOOK * farthest / 1000, 2)
+    return round(LOOK_S + ROUND_TRIPS_OF_A_LOOK * estate.longest_round_trip_ms(site, sites) / 1000, 2)

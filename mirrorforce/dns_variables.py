@@ -72,7 +72,7 @@ def connect_timeout(estate: Estate, site: str) -> int:
 
     Whoever tries a dead member first waits for so long, again and again until another one leads.
     """
-    farthest = max(estate.round_trip_ms(site, each.name) for each in estate.mirrored_sites)
+    farthest = estate.longest_round_trip_ms(site, (each.name for each in estate.mirrored_sites))
     return max(1, math.ceil(SLOWER * ROUND_TRIPS_OF_A_CONNECTION * farthest / 1000))
 
 

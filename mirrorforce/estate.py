@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Address, IPv4Network
 
     from mirrorforce.aws import AwsEstate, AwsSite
@@ -195,6 +195,10 @@ class Estate:
         if one == other:
             return 0.0
         return next(link.round_trip_ms for link in self.links if set(link.between) == {one, other})
+
+    def longest_round_trip_ms(self, site: str, others: Iterable[str]) -> float:
+        """Round trip from a site to the farthest of these in milliseconds."""
+        return max(self.round_trip_ms(site, other) for other in others)
 
 
 @dataclass(frozen=True, slots=True)

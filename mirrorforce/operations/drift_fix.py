@@ -223,7 +223,7 @@ def _primaries(ws: Workspace, estate: Estate, found: Inventory) -> frozenset[str
 def waiting_members(ws: Workspace, estate: Estate, names: Sequence[str]) -> list[str]:
     """Those of the named members whose parameters wait for a restart now.
 
-    PostgreSQL knows at once; Patroni, by its next loop.
+    PostgreSQL knows at once; Patroni by its next loop, but also of those that it gives on the command line.
     """
     hosts: dict[str, Host] = {host.name: host for host in placement.hosts(estate)}
     asked = {name: {"patroni": requests.patroni(hosts[name]), "postgres": {"timeout": 5.0}} for name in names}

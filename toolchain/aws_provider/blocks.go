@@ -35,15 +35,11 @@ func (s *blocksServer) ApplyResourceChange(
 
 // withEmpty gives the object with nothing in those of its blocks that are null.
 func withEmpty(blocks []string, value *tfprotov6.DynamicValue, kind tftypes.Type) (*tfprotov6.DynamicValue, error) {
-	found, err := attributes(value, kind)
-	if err != nil || found == nil {
-		return value, err
-	}
-	for _, block := range blocks {
-		if one := found[block]; one.IsNull() {
-			found[block] = tftypes.NewValue(one.Type(), []tftypes.Value{})
+	return changed(value, kind, func(found map[string]tftypes.Value) {
+		for _, block := range blocks {
+			if one := found[block]; one.IsNull() {
+				found[block] = tftypes.NewValue(one.Type(), []tftypes.Value{})
+			}
 		}
-	}
-	changed, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, found))
-	return &changed, err
+	})
 }

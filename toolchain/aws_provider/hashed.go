@@ -51,11 +51,7 @@ func (s *hashedServer) leaveOut(request *tfprotov6.PlanResourceChangeRequest, ar
 
 // without gives the object with nothing said of one of its attributes.
 func without(attribute string, value *tfprotov6.DynamicValue, kind tftypes.Type) (*tfprotov6.DynamicValue, error) {
-	found, err := attributes(value, kind)
-	if err != nil || found == nil {
-		return value, err
-	}
-	found[attribute] = tftypes.NewValue(tftypes.String, nil)
-	changed, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, found))
-	return &changed, err
+	return changed(value, kind, func(found map[string]tftypes.Value) {
+		found[attribute] = tftypes.NewValue(tftypes.String, nil)
+	})
 }

@@ -25,6 +25,19 @@ func kindsOf(ctx context.Context, server tfprotov6.ProviderServer) kinds {
 	}
 }
 
+// changed gives the object with some of its attributes changed; the value itself where there is none.
+func changed(
+	value *tfprotov6.DynamicValue, kind tftypes.Type, change func(attributes map[string]tftypes.Value),
+) (*tfprotov6.DynamicValue, error) {
+	found, err := attributes(value, kind)
+	if err != nil || found == nil {
+		return value, err
+	}
+	change(found)
+	made, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, found))
+	return &made, err
+}
+
 // attributes reads an object; nil where there is none.
 func attributes(value *tfprotov6.DynamicValue, kind tftypes.Type) (map[string]tftypes.Value, error) {
 	if value == nil {

@@ -57,7 +57,12 @@ def _kill_command(ctx: Context, host: str, process: Process) -> str:
     if process is Process.POSTMASTER:
         file = shlex.quote(f"{ctx.mount(host, 'data')}/{_DATA_FOLDER}")
         return f'kill -KILL "$(head -n 1 {file})"'
-    return f"systemctl kill --kill-whom=main --signal=KILL {_UNITS[process]}"
+    return _signal("KILL", _UNITS[process])
+
+
+def _signal(name: str, unit: str) -> str:
+    """The command that signals a unit's own process, and none that it started."""
+    return f"systemctl kill --kill-whom=main --signal={name} {unit}"
 
 
 def freeze(ctx: Context, act: Act) -> None:
@@ -67,7 +72,7 @@ def freeze(ctx: Context, act: Act) -> None:
 
 def freeze_patroni(ctx: Context, act: Act) -> None:
     """Patroni's own process does not run on; PostgreSQL, which it started, does."""
-    ctx.on_all(act.hosts, f"systemctl kill --kill-whom=main --signal=STOP {PATRONI}", "freeze Patroni alone")
+    ctx.on_all(act.hosts, _signal("STOP", PATRONI), "freeze Patroni alone")
 
 
 def let_agent_die(ctx: Context, act: Act) -> None:
@@ -79,7 +84,7 @@ def let_agent_die(ctx: Context, act: Act) -> None:
         raise MirrorforceError("the act names no moment")
     follow = f"journalctl --follow --lines=0 --output=cat --unit={AGENT}"
     seen = f"grep --quiet --max-count=1 --regexp={shlex.quote('^' + _SAID[act.moment])}"
-    die = f"{follow} | {{ {seen} && systemctl kill --kill-whom=main --signal=KILL {AGENT}; }}"
+    die = f"{follow} | {{ {seen} && {_signal('KILL', AGENT)}; }}"
     ctx.on_all(
         act.hosts,
         f"systemctl stop {_DEATH_UNIT}.service 2>/dev/null || true; systemctl is-active --quiet {AGENT}; "
@@ -92,7 +97,7 @@ def let_agent_die(ctx: Context, act: Act) -> None:
 def thaw(ctx: Context, act: Act) -> None:
     """Let them run on. What lost its power meanwhile is not frozen any more."""
     watch = f"{_IF_WATCHED} systemctl thaw {WATCH}; fi"
-    again = f"{watch}; systemctl thaw {PATRONI} && systemctl kill --kill-whom=main --signal=CONT {PATRONI}"
+    again = f"{watch}; systemctl thaw {PATRONI} && {_signal('CONT', PATRONI)}"
     ctx.on_all(ctx.with_power(act.hosts), again, "thaw")
 
 

@@ -47,7 +47,7 @@ class Relapse:
         self._led = led
         self._etcd_answers = etcd_answers
         self._primary = primary
-        self._ended = 0
+        self._ended = False
 
     def start(self) -> None:
         """Begin."""
@@ -60,13 +60,12 @@ class Relapse:
                 self.look()
 
     def look(self) -> None:
-        """End Patroni's process where it has demoted; each process once."""
-        if not self._led() or self._etcd_answers():
-            self._ended = 0
-            return
-        if self._ended or not has_demoted(led=True, etcd_answers=False, primary=self._primary()):
-            return
-        if main := main_process():
+        """End Patroni's process where it has demoted, once for each loss of etcd."""
+        led, answers = self._led(), self._etcd_answers()
+        lost = led and not answers
+        self._ended = self._ended and lost
+        primary = self._primary() if lost and not self._ended else None
+        if has_demoted(led=led, etcd_answers=answers, primary=primary) and (main := main_process()):
             log.warning("Patroni demoted itself without etcd: it starts again, and forgets that it led")
             os.kill(main, signal.SIGKILL)
-            self._ended = main
+            self._ended = True
