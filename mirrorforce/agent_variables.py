@@ -18,10 +18,11 @@ STREAM_SILENT_OF_TIMEOUT = 0.7
 """Part of wal_receiver_timeout after which a silent stream counts as failed: at half of it the walreceiver
 asks for a sign of life, and a round trip later it has one."""
 
-LOOK_S = 0.4
-"""What a look at the primary may take beside its round trips: a busy server's time to answer."""
-ROUND_TRIPS_OF_A_LOOK = 5
-"""TCP, TLS 1.3 and the request are three. Where they take twice as long, 0.4 s becomes 0.33 at 70 ms."""
+LOOK_S = 0.2
+"""What a look at the primary may take beside its round trips. A server that is busier than that is not taken
+for dead: its answers come late, and those count as well."""
+ROUND_TRIPS_OF_A_LOOK = 4
+"""TCP, TLS 1.3 and the request are three."""
 
 
 def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:

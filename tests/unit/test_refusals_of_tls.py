@@ -10,12 +10,10 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from mirrorforce import pki
 from mirrorforce.onhost import facts_refusals
+from tests.unit.tls import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,18 +21,6 @@ if TYPE_CHECKING:
 
 NOW = dt.datetime.now(dt.UTC)
 MINE, OTHER = pki.new_authority("mine"), pki.new_authority("other")
-
-
-def server_of(authority: pki.Authority) -> str:
-    """A key and a server's certificate, as PEM in one text."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    wanted = pki.Wish("", ("server",), (), server=True, client=False, days=1, renew_before_days=0)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    text = request.public_bytes(serialization.Encoding.PEM).decode()
-    return private.decode() + pki.sign(text, wanted, authority, NOW)
 
 
 @pytest.fixture

@@ -71,8 +71,8 @@ def test_what_a_host_gets_and_what_stands_for_the_rest_are_of_the_types_that_its
 
 def test_a_look_at_the_primary_has_time_for_its_round_trips_and_for_a_busy_server() -> None:
     lab = estate_file.load(ROOT / "stacks" / "lab.yaml")
-    assert agent_variables.look_limit(lab, "west", ["west", "east", "legacy"]) == 0.75  # 70 ms to the east
-    assert agent_variables.look_limit(lab, "west", ["west", "legacy"]) == 0.48
+    assert agent_variables.look_limit(lab, "west", ["west", "east", "legacy"]) == 0.48  # 70 ms to the east
+    assert agent_variables.look_limit(lab, "west", ["west", "legacy"]) == 0.26
     assert agent_variables.look_limit(lab, "west", ["west"]) == agent_variables.LOOK_S
 
 
