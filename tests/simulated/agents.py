@@ -111,7 +111,9 @@ class AgentSteps:
         known = coordination.Known(
             suspicious=member.suspicious,
             leader_seen_for=world.now - member.leader_seen[1],
+            mine=view.round is not None and view.round.identity == member.coordinates,
             round_for=world.now - member.round_since,
+            idle_for=world.now,  # patience is not what rows depend on
             rests_for=world.now - member.gave_up,
             positions={
                 one.name: one.position for one in world.members.values() if one.name not in view.alive
@@ -119,8 +121,11 @@ class AgentSteps:
         )
         doing = coordination.next_step(member.name, view, known, simulated.PACE)
         if isinstance(doing, coordination.Open):
-            member.round_since = world.now
+            member.coordinates, member.round_since = doing.round.identity, world.now
             return self._send(member, CELL.open(view, doing.round), fate) or fate != "sent"
+        if isinstance(doing, coordination.TakeOver):
+            member.coordinates, member.round_since = doing.round.identity, world.now
+            return self._send(member, CELL.take_over(member.name, view, doing.round), fate) or fate != "sent"
         if isinstance(doing, coordination.Close):
             member.gave_up = world.now
             return self._send(member, CELL.close(doing.round), fate) or fate != "sent"
@@ -179,6 +184,7 @@ class AgentSteps:
         if not member.alive:
             return False
         member.alive, member.seen, member.of_round, member.to_lift = False, None, None, frozenset()
+        member.coordinates = None
         return True
 
     def starts(self, name: str) -> bool:

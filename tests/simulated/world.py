@@ -103,6 +103,7 @@ class Standby:
     """Whom to let pass: the promise is taken back already."""
     of_round: tuple[str, int, int] | None = None
     leader_seen: tuple[object, float] = (None, 0.0)
+    coordinates: tuple[str, int, int] | None = None
     round_since: float = 0.0
     gave_up: float = -1e9
     suspicious: bool = True

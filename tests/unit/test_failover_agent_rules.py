@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mirrorforce.onhost.etcd import KeyValue
 from mirrorforce.onhost.failover_agent import coordination, fencing, packets, rules, suspicion
-from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release
+from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release, TakeOver
 from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Withdraw
 from mirrorforce.onhost.failover_agent.keys import Cell, Compare, Delete, Put
 from mirrorforce.onhost.failover_agent.neighbours import source_in
@@ -276,3 +276,43 @@ def test_a_busy_etcd_is_asked_ever_less_often() -> None:
     pauses = [pause_after(failures) for failures in range(1, 12)]
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[-1] < 10
+
+
+IDLE = replace(SEES, mine=False, idle_for=PACE.take_over_after)
+
+
+def test_a_round_that_its_coordinator_leaves_undone_is_taken_over() -> None:
+    assert coordination.next_step("s2", PROMISED, IDLE, PACE) == TakeOver(ROUND)
+
+
+def test_a_coordinator_that_started_again_does_not_go_on_with_what_it_forgot() -> None:
+    """It has not seen the primary fail yet, which would end the round."""
+    forgot = replace(IDLE, suspicious=False, leader_seen_for=1.0)
+    assert coordination.next_step("s1", PROMISED, forgot, PACE) is None
+    remembers = replace(forgot, mine=True)
+    assert isinstance(coordination.next_step("s1", PROMISED, remembers, PACE), Close)
+
+
+@pytest.mark.parametrize(
+    ("view", "known"),
+    [
+        pytest.param(PROMISED, replace(IDLE, idle_for=0.5), id="its coordinator has just had its chance"),
+        pytest.param(OPENED, IDLE, id="promises are missing"),
+        pytest.param(PROMISED, replace(IDLE, suspicious=False), id="the primary answers"),
+        pytest.param(replace(PROMISED, maintenance=True), IDLE, id="a brake is on"),
+        pytest.param(replace(PROMISED, round=replace(ROUND, released=1)), IDLE, id="released already"),
+    ],
+)
+def test_no_round_is_taken_over_without_need(view: View, known: Known) -> None:
+    assert coordination.next_step("s2", view, known, PACE) is None
+
+
+def test_a_take_over_leaves_the_round_what_it_is() -> None:
+    wanted = CELL.take_over("s2", PROMISED, ROUND)
+    assert Compare(CELL.round, ROUND.revision) in wanted.compares
+    (put,) = wanted.operations
+    assert isinstance(put, Put)
+    assert put.leased
+    after = CELL.read([KeyValue(put.key, put.value, 77)], "s2").round
+    assert after is not None
+    assert (after.coordinator, after.identity) == ("s2", ROUND.identity)

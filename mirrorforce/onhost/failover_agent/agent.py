@@ -12,14 +12,22 @@ from typing import TYPE_CHECKING
 from mirrorforce.onhost.commands import CommandError
 from mirrorforce.onhost.etcd import Client, EtcdError
 from mirrorforce.onhost.failover_agent import coordination, fencing, neighbours, rules, suspicion
-from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release
+from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release, TakeOver
 from mirrorforce.onhost.failover_agent.database import Database, end_stream
 from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Withdraw
 from mirrorforce.onhost.failover_agent.packets import Fence
 from mirrorforce.onhost.failover_agent.patience import BUSY_S, IDLE_S, pause_after
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
 from mirrorforce.onhost.failover_agent.relapse import Relapse
-from mirrorforce.onhost.failover_agent.report import FENCED, LIFTED, OPENED, PROMISED, RELEASED, Report
+from mirrorforce.onhost.failover_agent.report import (
+    FENCED,
+    LIFTED,
+    OPENED,
+    PROMISED,
+    RELEASED,
+    TAKEN_OVER,
+    Report,
+)
 from mirrorforce.onhost.failover_agent.store import Store
 from mirrorforce.onhost.failover_agent.view import Local, Vote
 from mirrorforce.onhost.sd_notify import notify
@@ -50,7 +58,10 @@ class Memory:
     leader_since: float = 0.0
     watched: str = ""
     of_round: tuple[str, int, int] | None = None
+    coordinates: tuple[str, int, int] | None = None
     round_since: float = 0.0
+    progress: tuple[int, ...] = ()
+    progress_at: float = 0.0
     gave_up: float = field(default_factory=lambda: time.monotonic() - LONG_AGO_S)
 
 
@@ -185,6 +196,10 @@ class Agent:
         if leader and leader.name != self._memory.watched:
             self._memory.watched, self._streak = leader.name, 0
             self._samples.clear()
+        round_revision = seen.view.round.revision if seen.view.round else 0
+        progress = (round_revision, *sorted(one.revision for one in seen.view.promises.values()))
+        if progress != self._memory.progress:
+            self._memory.progress, self._memory.progress_at = progress, seen.answered
         member = self._settings.members.get(leader.name) if leader else None
         others = leader is not None and leader.name != self._settings.me
         self._target = Target(leader.name, member.address) if leader and member and others else None
@@ -229,12 +244,16 @@ class Agent:
     def _known(self, view: View) -> Known:
         now, memory, settings = time.monotonic(), self._memory, self._settings
         suspicious = suspicion.suspicious(self._streak)
-        mine = view.round is not None and view.round.coordinator == settings.me
-        silent = settings.addresses.keys() - view.alive if mine else set()
+        mine = view.round is not None and view.round.identity == memory.coordinates
+        idle_for = now - memory.progress_at
+        counts = view.round is not None and (mine or idle_for > settings.pace.take_over_after)
+        silent = settings.addresses.keys() - view.alive if counts else set()
         return Known(
             suspicious=suspicious,
             leader_seen_for=now - memory.leader_since,
+            mine=mine,
             round_for=now - memory.round_since,
+            idle_for=idle_for,
             rests_for=now - memory.gave_up,
             failsafe=suspicious and neighbours.failsafe(settings),
             positions=neighbours.positions(settings, silent - {view.round.target} if view.round else silent),
@@ -276,9 +295,15 @@ class Agent:
             self._report.refuse(step.why)
             return False
         if isinstance(step, Open):
-            memory.round_since = time.monotonic()
+            # Before it is sent: it may take place though no answer comes.
+            memory.coordinates, memory.round_since = step.round.identity, time.monotonic()
             if self._store.carry_out(cell.open(seen.view, step.round)):
                 self._report.say(f"{OPENED} {step.round.target}")
+            return True
+        if isinstance(step, TakeOver):
+            memory.coordinates, memory.round_since = step.round.identity, time.monotonic()
+            if self._store.carry_out(cell.take_over(self._settings.me, seen.view, step.round)):
+                self._report.say(f"{TAKEN_OVER} {step.round.target}, of {step.round.coordinator}")
             return True
         if isinstance(step, Close):
             if self._store.carry_out(cell.close(step.round)):

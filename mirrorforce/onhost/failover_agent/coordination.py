@@ -21,14 +21,18 @@ class Known:
     """What an agent knows beside etcd; seconds by its monotonic clock.
 
     leader_seen_for: since it first saw the leader key at its present revision, without a break.
-    round_for: since it opened its round. rests_for: since it gave one up (huge where it never did).
+    mine: this process opened, or took over, the round that stands. round_for: since it did so.
+    idle_for: since it last saw the round, or a promise, change.
+    rests_for: since it gave one up (huge where it never did).
     failsafe: its Patroni hears from the primary that etcd is lost (failsafe_mode).
     positions: what members without a living agent answer to Patroni's REST (an LSN).
     """
 
     suspicious: bool
     leader_seen_for: float
+    mine: bool = True
     round_for: float = 0.0
+    idle_for: float = 0.0
     rests_for: float = 1e9
     failsafe: bool = False
     positions: Mapping[str, int] = field(default_factory=dict)
@@ -37,6 +41,13 @@ class Known:
 @dataclass(frozen=True)
 class Open:
     """Open this round."""
+
+    round: Round
+
+
+@dataclass(frozen=True)
+class TakeOver:
+    """Coordinate this round from here on."""
 
     round: Round
 
@@ -64,13 +75,15 @@ class Refuse:
     why: str
 
 
-CoordinationStep = Open | Release | Close | Refuse
+CoordinationStep = Open | TakeOver | Release | Close | Refuse
 
 
 def next_step(me: str, view: View, known: Known, pace: Pace) -> CoordinationStep | None:
     """What this member does next about a round; None: nothing for now."""
     if view.round is not None:
-        return _go_on(view, view.round, known, pace) if view.round.coordinator == me else None
+        if view.round.coordinator == me and known.mine:
+            return _go_on(view, view.round, known, pace)
+        return _take_over(view, view.round, known, pace)
     if view.leader is None or view.sync is None or view.leader.name == me or not known.suspicious:
         return None
     if why := _against(me, view, view.leader, view.sync, known, pace):
@@ -118,6 +131,18 @@ def _go_on(view: View, now: Round, known: Known, pace: Pace) -> CoordinationStep
     if not rules.guard_over(pace, known.leader_seen_for):
         return None
     return _count(view, now, sync, known, pace)
+
+
+def _take_over(view: View, now: Round, known: Known, pace: Pace) -> TakeOver | None:
+    """Where all is there to release, and whoever coordinates does not: its agent has died, or hangs.
+
+    No rule rests on there being one coordinator: promises belong to the round, and a release compares all
+    that it counted. So patience is all that this asks for. Once released, `/sync` is known by the round's own
+    revision, which a take-over would change: then the round ends with its coordinator's session.
+    """
+    if now.released or known.idle_for < pace.take_over_after:
+        return None
+    return TakeOver(now) if isinstance(_go_on(view, now, known, pace), Release) else None
 
 
 def _broken(view: View, now: Round, leader: Leader, known: Known) -> str:  # noqa: PLR0911 (one reason a line)

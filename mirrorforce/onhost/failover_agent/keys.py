@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.onhost.failover_agent.view import Leader, Promise, Round, Sync, View, Vote
@@ -127,6 +127,13 @@ class Cell:
                 *self._brakes(view),
             ),
             (Put(self.round, _round_text(opened), leased=True),),
+        )
+
+    def take_over(self, me: str, view: View, now: Round) -> Transaction:
+        """Take the lock from whoever has it, if nothing came of it since."""
+        return Transaction(
+            (Compare(self.round, now.revision), *self._brakes(view)),
+            (Put(self.round, _round_text(replace(now, coordinator=me)), leased=True),),
         )
 
     def close(self, now: Round) -> Transaction:

@@ -12,6 +12,7 @@ FILE = Path("/run/failover_agent/report.json")
 FENCED = "fenced off from"
 PROMISED = "promised against"
 OPENED = "opened a round against"
+TAKEN_OVER = "took over the round against"
 RELEASED = "released"
 LIFTED = "fence lifted"
 """How the steps of a failover begin in the journal."""

@@ -119,6 +119,7 @@ class Pace:
 
     guard: rule 11. session: the lease of everything that an agent writes. block: rule 9. round_limit: how
     long promises are waited for. rest_after: no new round for so long after one was given up.
+    take_over_after: so long may a coordinator leave undone what can be done.
     """
 
     ttl: float
@@ -127,6 +128,7 @@ class Pace:
     block: float
     round_limit: float = 6.0
     rest_after: float = 15.0
+    take_over_after: float = 1.0
 
     @classmethod
     def of(cls, ttl: float) -> Pace:
