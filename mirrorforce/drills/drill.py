@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from mirrorforce.drills.acts import Condition, Moment, Process, Verb
 
-Load = Literal["appends", "transfers", "lists", "readers", "pgbench"]
+Load = Literal["appends", "transfers", "lists", "readers", "pgbench", "saturation"]
 Way = Literal["multi-host", "dns"]
 WAYS: tuple[Way, ...] = ("multi-host", "dns")
 EtcdLeader = Literal["away from the primary", "with the primary"]

@@ -11,7 +11,7 @@ from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import application, member_sql, waiting, workload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mirrorforce.drills.actions import Context
     from mirrorforce.drills.drill import Load
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 PGBENCH_SCALE = 5
 """500,000 accounts: enough that two clients seldom wait for each other, and small enough to compare."""
 
-PGBENCH_CLIENTS = 2
-"""A background, not a benchmark: commits are what is measured, and the lab's processors are shared."""
+PGBENCH_CLIENTS: Mapping[Load, int] = {"pgbench": 2, "saturation": 60}
+"""The first is a background, not a benchmark: commits are what is measured, and the lab's processors are
+shared. The second is more than they can take."""
 
 STARTED_WITHIN = 30.0
 
@@ -97,9 +98,9 @@ def start(
     workload.stop_left(ctx.ws, [host, *(member.name for member in ctx.inventory.of_cell(cell))])
     groups = workload.groups_of(kinds)
     units: list[Unit] = []
-    if "pgbench" in kinds:
+    for count in (PGBENCH_CLIENTS[kind] for kind in kinds if kind in PGBENCH_CLIENTS):
         _have_pgbench_tables(ctx, host, cell, primary)
-        units.append(workload.start_pgbench(ctx.ws, host, cell, seconds=seconds, clients=PGBENCH_CLIENTS))
+        units.append(workload.start_pgbench(ctx.ws, host, cell, seconds=seconds, clients=count))
     began = time.time()
     clients = workload.start(ctx.ws, host, cell, seconds=seconds, groups=groups)
     beside = tuple(

@@ -240,6 +240,7 @@ def _broken_and_healed(play: Play, watched: evidence.Watched) -> str | None:
     finally:
         actions.heal(play.ctx)
         preparation.release_etcd_leader(play.ctx)
+        preparation.spare_agents(play.ctx)
     whole = waiting.until_whole(
         play.ctx.ws, play.ctx.estate, play.ctx.inventory, limit=WHOLE_WITHIN, on_progress=play.ctx.say
     )

@@ -33,7 +33,8 @@ host-lost site-lost standby-site-lost site-lost-with-etcd-leader postmaster-kill
 primary-frozen primary-isolated link-cut one-way-cut primary-mute long-round-trips packet-loss wal-volume-full
 slow-disk etcd-down dns-killed switchover switchover-and-back rolling-restart two-faults site-back-late
 two-sites-lost primary-alone cold-start recover reinit
-patroni-frozen agent-dies-opened agent-dies-fenced agent-dies-promised agent-dies-released
+patroni-frozen sync-shrinks agent-dies-opened agent-dies-fenced agent-dies-promised agent-dies-released
+fenced-standby-reboots saturated-primary
 """
 
 
@@ -67,7 +68,7 @@ def test_the_catalogue_is_whole_and_every_drill_of_it_is_sound() -> None:
     assert {name for name, each in drills.items() if each.nightly == 20} == {
         "site-lost", "host-lost", "postmaster-killed", "switchover",
     }  # fmt: skip
-    assert {each.nightly for each in drills.values()} == {3, 20}
+    assert {each.nightly for each in drills.values()} == {3, 6, 20}
     assert {name for name, each in drills.items() if each.handful} == {
         "site-lost", "postmaster-killed", "switchover", "primary-isolated",
     }  # fmt: skip

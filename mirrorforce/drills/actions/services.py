@@ -40,6 +40,7 @@ _SAID: Mapping[Moment, str] = {
 }
 _DEATH_UNIT = "drill_agent_death"
 _DEATH_SECONDS = 240
+_DISARM = f"systemctl stop {_DEATH_UNIT}.service 2>/dev/null || true"
 
 _DATA_FOLDER = "17/postmaster.pid"
 _RUNNING_WITHIN = 60.0
@@ -87,11 +88,17 @@ def let_agent_die(ctx: Context, act: Act) -> None:
     die = f"{follow} | {{ {seen} && {_signal('KILL', AGENT)}; }}"
     ctx.on_all(
         act.hosts,
-        f"systemctl stop {_DEATH_UNIT}.service 2>/dev/null || true; systemctl is-active --quiet {AGENT}; "
+        f"{_DISARM}; systemctl is-active --quiet {AGENT}; "
         f"systemd-run --quiet --collect --unit={_DEATH_UNIT} --property=RuntimeMaxSec={_DEATH_SECONDS} "
         f"sh -c {shlex.quote(die)}",
         f"let {AGENT} die",
     )
+
+
+def spare_agents(ctx: Context) -> None:
+    """Have no host wait any longer for a moment to kill its agent at: the drill that asked for it is over."""
+    members = [host.name for host in ctx.inventory.of_role("database")]
+    ctx.on_all(ctx.with_power(members), _DISARM, "spare the failover agents")
 
 
 def thaw(ctx: Context, act: Act) -> None:
