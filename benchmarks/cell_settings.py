@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from benchmarks.setups import OURS
 from mirrorforce import postgres_variables, remote
 from mirrorforce.errors import MirrorforceError
-from mirrorforce.operations import member_sql, requests, waiting
+from mirrorforce.operations import maintenance, member_sql, requests, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +47,7 @@ class CellSettings:
 
         MirrorforceError where no member takes the settings, or they do not follow in time.
         """
+        self._let_agents(act=setup.agents)
         declared = self.ctx.estate.cell(self.cell)
         configuration = setup.configuration(
             postgres_variables.dynamic_configuration(self.ctx.estate, declared)
@@ -66,8 +67,19 @@ class CellSettings:
 
     def put_back(self) -> None:
         """Declare again what the estate file declares; members follow within a loop of theirs."""
+        self._let_agents(act=True, needed=False)
         declared = self.ctx.estate.cell(self.cell)
         self._replace(postgres_variables.dynamic_configuration(self.ctx.estate, declared))
+
+    def _let_agents(self, *, act: bool, needed: bool = True) -> None:
+        """Have failover agents act, or keep still; MirrorforceError where there are none to act."""
+        if self.ctx.estate.fence_and_release:
+            maintenance.maintenance(self.ctx.ws, self.ctx.estate, self.cell, on=not act)
+        elif act and needed:
+            raise MirrorforceError(
+                f"{self.ctx.estate.name} has no failover agents",
+                "measure an environment with failover: {fence_and_release: true}",
+            )
 
     def _replace(self, configuration: Mapping[str, object]) -> None:
         """Have any member that can write it to etcd do so."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorforce.drills import plots
 from mirrorforce.drills.acts import Condition
 from mirrorforce.drills.drill import WAYS, WaitUntilStep
-from mirrorforce.drills.measure import Spread
+from mirrorforce.drills.measure import Spread, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 150.0
 """Seconds that a takeover may take: PostgreSQL's own recovery included, for setups that wait for it."""
+
+FEW = 5
+"""So many figures are shown each."""
 
 Document = dict[str, Any]
 
@@ -102,9 +105,12 @@ def _cells(document: Document, drill: str, setup: Document) -> list[str]:
 
 
 def _seconds(figures: Sequence[float]) -> str:
-    """The median, and all of them behind it."""
+    """The median, and all of them behind it; of more than FEW the 95th percentile and the longest."""
     if not figures:
         return "-"
+    if len(figures) > FEW:
+        found = spread(figures)
+        return f"{found.median:.1f}, {found.p95:.1f}, {found.maximum:.1f}" if found else "-"
     each = ", ".join(f"{figure:.1f}" for figure in figures)
     return f"{statistics.median(figures):.1f} ({each})" if len(figures) > 1 else each
 

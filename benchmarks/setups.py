@@ -23,13 +23,14 @@ class Setup:
     """Settings of Patroni's dynamic configuration that take the place of the estate's.
 
     key: how the command line names it. settings: seconds and bytes, as Patroni names and counts them.
-    source: where they stand.
+    source: where they stand. agents: failover agents act; else Patroni is alone.
     """
 
     key: str
     name: str
     source: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    agents: bool = False
 
     def configuration(self, declared: Mapping[str, object]) -> dict[str, object]:
         """The cell's dynamic configuration under this setup, out of the one that the estate declares."""
@@ -51,6 +52,7 @@ class Setup:
 
 
 OURS = Setup("ours", "Mirrorforce (fast, quorum, strict)", "the estate file: preset fast, one copy")
+AGENTS = Setup("agents", "Mirrorforce with failover agents", OURS.source, agents=True)
 
 PATRONI = Setup(
     "patroni",
@@ -98,7 +100,7 @@ PIGSTY_NORM = Setup(
     {"ttl": 30, "loop_wait": 5, "retry_timeout": 10, "primary_start_timeout": 25, **_PIGSTY},
 )
 
-SETUPS: Sequence[Setup] = (OURS, PATRONI, PIGSTY_FAST, PIGSTY_NORM)
+SETUPS: Sequence[Setup] = (AGENTS, OURS, PATRONI, PIGSTY_FAST, PIGSTY_NORM)
 """Those that go through drills."""
 
 COPIES: Sequence[Setup] = (

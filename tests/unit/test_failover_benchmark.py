@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +22,7 @@ from mirrorforce.drills.report import Expected, Repetition
 from mirrorforce.drills.violation import Violation, ViolationKind
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.inventory import Inventory
+from mirrorforce.operations import maintenance, waiting
 from mirrorforce.remote import Result
 from mirrorforce.workspace import ROOT, Workspace
 
@@ -52,7 +54,7 @@ def test_a_setup_leaves_postgresql_and_the_other_cell_alone() -> None:
 
 def test_copies_are_those_that_a_setup_asks_for() -> None:
     assert [setup.copies(NA1) for setup in COPIES] == [0, 1, 2]
-    assert [setup.copies(NA1) for setup in SETUPS] == [1, 0, 0, 0]
+    assert [setup.copies(NA1) for setup in SETUPS] == [1, 1, 0, 0, 0]
 
 
 def test_the_limit_is_the_clients_round_trip_and_the_one_to_the_standbys_that_confirm() -> None:
@@ -193,12 +195,14 @@ def test_a_repetition_that_came_to_no_end_is_no_figure() -> None:
     broken = row(OURS, Repetition("2026-11-23T14:00:00+00:00", 5.0, error="not healthy"))
     assert broken["error"] == "not healthy"
     lines = failover_figures.table(document(broken, row(OURS, repetition(9.0))))
-    assert lines[1][2:5] == ["1", "0", "9.0"]
+    of_ours = next(line for line in lines if line[1] == OURS.name)
+    assert of_ours[2:5] == ["1", "0", "9.0"]
 
 
 def test_an_outage_without_an_end_is_no_figure() -> None:
     lines = failover_figures.table(document(row(OURS, repetition(ended=False))))
-    assert lines[1][4] == "-"
+    of_ours = next(line for line in lines if line[1] == OURS.name)
+    assert of_ours[4] == "-"
 
 
 def test_the_plot_names_every_setup_and_drill(tmp_path: Path) -> None:
@@ -322,3 +326,33 @@ def test_a_setup_that_the_cell_does_not_take_leaves_the_others_their_turn(
     rounds = Rounds(monkeypatch, tmp_path, repetition(5.0))
     rounds.deaf = {"ours"}
     assert [row["setup"] for row in rounds.run("ours", "patroni")] == ["patroni"]
+
+
+@pytest.mark.parametrize(
+    ("has_agents", "setup", "told"),
+    [
+        pytest.param(True, setups.AGENTS, [False], id="agents act"),
+        pytest.param(True, OURS, [True], id="agents keep still, Patroni is alone"),
+        pytest.param(False, OURS, [], id="there are none"),
+    ],
+)
+def test_agents_act_in_their_own_setup_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    has_agents: bool,  # noqa: FBT001
+    setup: setups.Setup,
+    told: list[bool],
+) -> None:
+    Cell(monkeypatch)
+    said: list[bool] = []
+    monkeypatch.setattr(maintenance, "maintenance", lambda *_, on: said.append(on))
+    monkeypatch.setattr(cell_settings.CellSettings, "_followed", lambda *_: True)
+    monkeypatch.setattr(waiting, "until_whole", lambda *_, **__: {})
+    ctx = replace(context(), estate=replace(ESTATE, fence_and_release=has_agents))
+    cell_settings.CellSettings(ctx, "na1").apply(setup)
+    assert said == told
+
+
+def test_an_estate_without_agents_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cell(monkeypatch)
+    with pytest.raises(MirrorforceError, match="no failover agents"):
+        cell_settings.CellSettings(context(), "na1").apply(setups.AGENTS)
