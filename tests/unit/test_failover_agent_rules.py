@@ -281,6 +281,15 @@ def test_a_busy_etcd_is_asked_ever_less_often() -> None:
 IDLE = replace(SEES, mine=False, idle_for=PACE.take_over_after)
 
 
+@given(st.floats(0.2, 1.5), st.lists(st.floats(0.0, 60.0), max_size=20))
+def test_a_look_may_take_what_was_declared_or_what_others_took_and_never_for_ever(
+    declared: float, took: list[float]
+) -> None:
+    limit = suspicion.limit(declared, took)
+    assert declared <= limit <= suspicion.LONGEST_LIMIT_S
+    assert all(limit > one for one in took if one < suspicion.LONGEST_LIMIT_S)
+
+
 def test_a_round_that_its_coordinator_leaves_undone_is_taken_over() -> None:
     assert coordination.next_step("s2", PROMISED, IDLE, PACE) == TakeOver(ROUND)
 

@@ -2,7 +2,8 @@
 
 A look that is not answered within its limit has failed. It goes on listening for a while: an answer that
 comes late is a sign of life all the same, and ends the row of failures that it stands in. So round trips that
-grow beyond all that was declared are not taken for a death.
+grow beyond all that was declared are not taken for a death, nor is a server at the end of its strength: what
+answered looks took is what the next ones may take, and more.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import socket
 import struct
 import threading
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from mirrorforce.onhost.failover_agent import suspicion
 from mirrorforce.onhost.failover_agent.packets import PROBE_PORTS
-from mirrorforce.onhost.failover_agent.suspicion import Sample
+from mirrorforce.onhost.failover_agent.suspicion import REMEMBERED, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mirrorforce.onhost.https_json import Credentials
 
@@ -64,7 +67,8 @@ class Prober:
         self._own = own_address
         self._postgres, self._patroni = ports
         self._context = credentials.context()
-        self._limit = limit
+        self._declared = limit
+        self._took: deque[float] = deque(maxlen=REMEMBERED)
         self._target = target
         self._take = take
         self._ports = itertools.cycle(PROBE_PORTS)
@@ -84,22 +88,27 @@ class Prober:
             time.sleep(max(0.0, due - time.monotonic()))
 
     def _look(self, target: Target, due: float) -> None:
-        begun = time.monotonic()
-        asked = [self._pool.submit(self._answers, ask, target) for ask in (self._rest, self._port)]
-        wait(asked, timeout=self._limit)
-        late = begun - due > LATE_S or time.monotonic() - begun > self._limit + LATE_S
-        in_time = _sample([one.done() and one.result() for one in asked], late=late)
+        begun, limit = time.monotonic(), suspicion.limit(self._declared, tuple(self._took))
+        until = begun + limit + LISTENS_ON_S
+        asked = [self._pool.submit(self._answer, ask, target, until) for ask in (self._rest, self._port)]
+        wait(asked, timeout=limit)
+        late = begun - due > LATE_S or time.monotonic() - begun > limit + LATE_S
+        in_time = _sample([one.result() if one.done() else None for one in asked], late=late)
         self._take(target, in_time)
-        if in_time.fails and not (at_last := _sample([one.result() for one in asked])).fails:
+        answers = [one.result() for one in asked]
+        if in_time.fails and not (at_last := _sample(answers)).fails:
             self._take(target, at_last)
+        if answered := [at - begun for at in answers if at is not None]:
+            self._took.append(max(answered))
 
-    def _answers(self, ask: Callable[[str, float], None], target: Target) -> bool:
+    def _answer(self, ask: Callable[[str, float], None], target: Target, until: float) -> float | None:
+        """The moment of the answer; None where there is none until then."""
         try:
-            ask(target.address, time.monotonic() + self._limit + LISTENS_ON_S)
+            ask(target.address, until)
         except (OSError, http.client.HTTPException) as fault:
             log.debug("%s: %s", target.name, fault)
-            return False
-        return True
+            return None
+        return time.monotonic()
 
     def _connected(self, address: str, port: int, deadline: float) -> socket.socket:
         """A connection from one of the ports that pass the fence."""
@@ -148,8 +157,8 @@ class Prober:
             raise http.client.HTTPException(f"status {status}")
 
 
-def _sample(answers: list[bool], *, late: bool = False) -> Sample:
-    rest, port = answers
+def _sample(answers: Sequence[float | None], *, late: bool = False) -> Sample:
+    rest, port = (at is not None for at in answers)
     return Sample(rest=rest, port=port, stream=True, late=late)
 
 

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 IN_A_ROW = 3
+REMEMBERED = 20
+"""Looks that were answered, ten seconds of them: how long they took says what to expect of the next."""
+SLOWER = 1.5
+LONGEST_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,14 @@ class Sample:
         """What failed."""
         parts = (("REST", self.rest), ("port", self.port), ("stream", self.stream))
         return ", ".join(name for name, good in parts if not good) or "nothing"
+
+
+def limit(declared: float, took: Iterable[float]) -> float:
+    """Seconds that the next look may take, by what the last answered ones took: a busy server gets more.
+
+    Never less than what was declared of it, never more than LONGEST_LIMIT_S.
+    """
+    return max(declared, min(LONGEST_LIMIT_S, SLOWER * max(took, default=0.0)))
 
 
 def streak_after(streak: int, sample: Sample) -> int:
