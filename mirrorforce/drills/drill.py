@@ -63,7 +63,8 @@ class Given:
 class Expectation:
     """What has to come true.
 
-    lost_rows: acknowledged rows that may be lost; None: what `mirrorforce recover` said may be lost.
+    lost_rows: acknowledged rows that may be lost; None: what `mirrorforce recover` said may be lost, or any.
+    known_hole: rows may be lost, and all that follows from it: the drill shows a hole that is documented.
     outage: seconds, per way in, from the last acknowledgement before to the first one after.
     writes: whether they go on while the fault lasts; None: nothing is expected of that.
     wal_volume: per cent of the WAL volume of whoever is primary, never to be passed; None: not looked at.
@@ -74,6 +75,7 @@ class Expectation:
     outage: Mapping[Way, float]
     writes: Writes | None
     wal_volume: float | None
+    known_hole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

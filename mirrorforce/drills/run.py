@@ -276,6 +276,7 @@ def _judged(play: Play, watched: evidence.Watched, started: str, clock: float) -
         marks=marks,
         stages=evidence.stages_by_way(marks, play.fault_at, measures),
         violations=violations,
+        known_hole=bound.drill.expect.known_hole,
         expected=expectations.judge(
             bound.drill.expect, play.found, measures, history.acknowledged_writes, play.fault_at
         ),

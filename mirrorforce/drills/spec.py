@@ -141,6 +141,7 @@ def _drill(name: str, document: Mapping[str, Any], steps: tuple[Step, ...], faul
             outage={way: quantities.seconds(outage[way]) for way in WAYS if way in outage},
             writes=expect.get("writes"),
             wal_volume=quantities.parse(Quantity.SHARE, share),
+            known_hole=lost == "any",
         ),
         fault=fault,
     )

@@ -83,6 +83,8 @@ def test_the_schema_knows_every_mark() -> None:
         (Repetition("", 1, expected=MET), "passed"),
         (Repetition("", 1, expected=(*MET, Expected("no row lost", "1 lost", met=False))), "failed"),
         (Repetition("", 1, expected=MET, violations=(LOST,)), "failed"),
+        (Repetition("", 1, expected=MET, violations=(LOST,), known_hole=True), "passed"),
+        (Repetition("", 1, violations=(LOST,), known_hole=True), "failed"),
         (Repetition("", 1), "failed"),
         (Repetition("", 1, expected=MET, error="killed"), "error"),
         (SKIPPED, "skipped"),
