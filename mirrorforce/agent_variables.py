@@ -22,7 +22,7 @@ LOOK_S = 0.2
 """What a look at the primary may take beside its round trips. A server that is busier than that is not taken
 for dead: its answers come late, and those count as well."""
 ROUND_TRIPS_OF_A_LOOK = 4
-"""TCP, TLS 1.3 and the request are three."""
+"""TCP, TLS 1.3 and the request are three, and PostgreSQL's port answers after two."""
 
 
 def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> dict[str, object]:

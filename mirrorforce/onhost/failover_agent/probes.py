@@ -72,7 +72,7 @@ class Prober:
         self._target = target
         self._take = take
         self._ports = itertools.cycle(PROBE_PORTS)
-        self._pool = ThreadPoolExecutor(max_workers=24)
+        self._pool = ThreadPoolExecutor(max_workers=32)
 
     def start(self) -> None:
         """Begin."""
@@ -128,20 +128,25 @@ class Prober:
         raise OSError("no free local port")
 
     def _port(self, address: str, deadline: float) -> None:
-        """PostgreSQL answers: a process of its own was started for us. OSError.
-
-        The handshake is gone through with, or it would complain in its log of each look.
-        """
-        with self._connected(address, self._postgres, deadline) as channel:
+        """PostgreSQL answers: a process of its own was started for us. OSError."""
+        channel = self._connected(address, self._postgres, deadline)
+        try:
             channel.sendall(_SSL_REQUEST)
             if channel.recv(1) != b"S":
                 raise ConnectionError("PostgreSQL closed the connection")
+        except OSError:
+            channel.close()
+            raise
+        self._pool.submit(self._take_leave, channel, address, deadline)
+
+    def _take_leave(self, channel: socket.socket, address: str, deadline: float) -> None:
+        """Go through with the handshake, or PostgreSQL would complain in its log of each look."""
+        with channel, contextlib.suppress(OSError):
             channel.settimeout(max(0.01, deadline - time.monotonic()))
             with self._context.wrap_socket(channel, server_hostname=address) as secured:
                 # Whatever it sent is read: to close before would reset the connection, which it logs.
                 secured.settimeout(GOODBYE_S)
-                with contextlib.suppress(OSError):
-                    secured.unwrap()
+                secured.unwrap()
 
     def _rest(self, address: str, deadline: float) -> None:
         """Patroni says that it is the primary; OSError or HTTPException where it does not."""
