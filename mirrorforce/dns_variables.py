@@ -20,8 +20,9 @@ Variables = dict[str, object]
 
 ROUND_TRIPS_OF_A_CONNECTION = 6
 """TCP, the request for TLS, TLS 1.3, and three messages of SCRAM-SHA-256 with the first query's answer."""
-SLOWER = 2.0
-"""So many times as long as declared may a round trip be."""
+SLOWER, SLOWER_WITH_AGENTS = 4.0, 2.0
+"""So many times as long as declared may a round trip be. Where agents make a failover a matter of seconds,
+the clients' own patience with a dead member is much of it, so it is less."""
 
 
 def failover_dns(estate: Estate, hosts: Sequence[Host], host: Host, secrets: EstateSecrets) -> Variables:
@@ -73,7 +74,8 @@ def connect_timeout(estate: Estate, site: str) -> int:
     Whoever tries a dead member first waits for so long, again and again until another one leads.
     """
     farthest = estate.longest_round_trip_ms(site, (each.name for each in estate.mirrored_sites))
-    return max(1, math.ceil(SLOWER * ROUND_TRIPS_OF_A_CONNECTION * farthest / 1000))
+    slower = SLOWER_WITH_AGENTS if estate.fence_and_release else SLOWER
+    return max(1, math.ceil(slower * ROUND_TRIPS_OF_A_CONNECTION * farthest / 1000))
 
 
 def _control(hosts: Sequence[Host]) -> list[Host]:

@@ -98,9 +98,10 @@ def start(
     workload.stop_left(ctx.ws, [host, *(member.name for member in ctx.inventory.of_cell(cell))])
     groups = workload.groups_of(kinds)
     units: list[Unit] = []
-    for count in (PGBENCH_CLIENTS[kind] for kind in kinds if kind in PGBENCH_CLIENTS):
+    for kind in (each for each in kinds if each in PGBENCH_CLIENTS):
         _have_pgbench_tables(ctx, host, cell, primary)
-        units.append(workload.start_pgbench(ctx.ws, host, cell, seconds=seconds, clients=count))
+        count, scans = PGBENCH_CLIENTS[kind], kind == "saturation"
+        units.append(workload.start_pgbench(ctx.ws, host, cell, seconds=seconds, clients=count, scans=scans))
     began = time.time()
     clients = workload.start(ctx.ws, host, cell, seconds=seconds, groups=groups)
     beside = tuple(

@@ -213,6 +213,9 @@ def _of_tables(ws: Workspace, host: str, cell: str, verb: Literal["prepare", "fo
     application.run_python(ws, host, arguments, timeout=60.0)
 
 
+_SCAN = "select sum(abalance) from pgbench_accounts;"
+
+
 def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeout: float = 300.0) -> None:
     """Create pgbench's tables at this scale (100,000 accounts each) through the cell's name.
 
@@ -224,15 +227,21 @@ def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeo
     application.run(ws, host, command, timeout=timeout)
 
 
-def start_pgbench(ws: Workspace, host: str, cell: str, *, seconds: float, clients: int = 4) -> Unit:
+def start_pgbench(
+    ws: Workspace, host: str, cell: str, *, seconds: float, clients: int = 4, scans: bool = False
+) -> Unit:
     """Run pgbench's own transactions on a cell for about `seconds`.
 
-    A pgbench client ends with its connection; so it is started again, and connects by name again.
+    A pgbench client ends with its connection; so it is started again, and connects by name again. With
+    `scans` every fourth transaction reads all accounts, and the others lock none that many want: what is
+    short then is the primary's processors, not its locks.
     """
-    pgbench = [
-        application.PGBENCH, f"--client={clients}", f"--time={seconds:.0f}", "--no-vacuum",
-        application.service(cell),
-    ]  # fmt: skip
+    pgbench = [application.PGBENCH, f"--client={clients}", f"--time={seconds:.0f}", "--no-vacuum"]
+    target = application.service(cell)
+    if scans:
+        pgbench += ["--file=-@1", "--builtin=simple-update@3"]
+        target += " connect_timeout=10"
+    line = shlex.join([*pgbench, target])
     unit = Unit(f"{_PGBENCH}{cell}-{secrets.token_hex(4)}", host, seconds + 10.0)
-    unit.start(ws, ["sh", "-c", f"until {shlex.join(pgbench)}; do sleep 0.5; done"])
+    unit.start(ws, ["sh", "-c", f"until echo {shlex.quote(_SCAN)} | {line}; do sleep 0.5; done"])
     return unit
