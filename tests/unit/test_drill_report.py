@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -61,6 +62,15 @@ def fallen_short() -> dict[str, Any]:
     return valid(
         run(worse, name="frozen", dns=30.0), run(SKIPPED), run(BROKEN, cell=None), site_lost(repetitions=2)
     )
+
+
+def test_what_a_known_hole_loses_is_reported_and_fails_nothing() -> None:
+    lost = replace(repetition(failover(24.0), lost_rows=2, violations=(LOST,)), known_hole=True)
+    shown = valid(run(lost, name="hole"))
+    assert shown["passed"]
+    assert shown["failures"] == []
+    assert only(shown)["rpo_rows"] == 2
+    assert [one["said"] for one in only(shown)["violations"]] == [LOST.said]
 
 
 def test_a_report_tells_figures_stages_and_marks() -> None:
