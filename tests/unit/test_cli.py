@@ -44,7 +44,8 @@ def test_bad_input_is_said_in_words_and_ends_with_2(
     words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, *words) == ExitCode.BAD_INPUT
-    assert said in capsys.readouterr().err
+    # In one line: where it is broken depends on how many environments this tree has.
+    assert said in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
