@@ -67,15 +67,16 @@ class CellSettings:
 
     def put_back(self) -> None:
         """Declare again what the estate file declares; members follow within a loop of theirs."""
-        self._let_agents(act=True, needed=False)
+        if self.ctx.estate.fence_and_release:
+            self._let_agents(act=True)
         declared = self.ctx.estate.cell(self.cell)
         self._replace(postgres_variables.dynamic_configuration(self.ctx.estate, declared))
 
-    def _let_agents(self, *, act: bool, needed: bool = True) -> None:
+    def _let_agents(self, *, act: bool) -> None:
         """Have failover agents act, or keep still; MirrorforceError where there are none to act."""
         if self.ctx.estate.fence_and_release:
             maintenance.maintenance(self.ctx.ws, self.ctx.estate, self.cell, on=not act)
-        elif act and needed:
+        elif act:
             raise MirrorforceError(
                 f"{self.ctx.estate.name} has no failover agents",
                 "measure an environment with failover: {fence_and_release: true}",

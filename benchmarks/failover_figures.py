@@ -106,11 +106,11 @@ def _cells(document: Document, drill: str, setup: Document) -> list[str]:
 
 def _seconds(figures: Sequence[float]) -> str:
     """The median, and all of them behind it; of more than FEW the 95th percentile and the longest."""
-    if not figures:
+    found = spread(figures)
+    if found is None:
         return "-"
     if len(figures) > FEW:
-        found = spread(figures)
-        return f"{found.median:.1f}, {found.p95:.1f}, {found.maximum:.1f}" if found else "-"
+        return f"{found.median:.1f}, {found.p95:.1f}, {found.maximum:.1f}"
     each = ", ".join(f"{figure:.1f}" for figure in figures)
     return f"{statistics.median(figures):.1f} ({each})" if len(figures) > 1 else each
 

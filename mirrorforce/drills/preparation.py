@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.drills import cast as casting
-from mirrorforce.drills.actions import cells, services
+from mirrorforce.drills.actions import cells
 from mirrorforce.drills.cast import Facts
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.onhost import etcd_leader_mover
@@ -51,12 +51,6 @@ def bring_home(ctx: Context) -> dict[str, Any]:
     # An order that a killed drill left would hold etcd's leader where a primary is now.
     release_etcd_leader(ctx)
     return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
-
-
-def spare_agents(ctx: Context) -> None:
-    """Have no failover agent be killed any more that was to be, and was not."""
-    if ctx.estate.fence_and_release:
-        services.spare_agents(ctx)
 
 
 def outrun_timelines(ctx: Context, primary: str) -> None:

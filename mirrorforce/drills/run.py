@@ -25,6 +25,7 @@ from mirrorforce.drills import (
     preparation,
     words,
 )
+from mirrorforce.drills.actions import services
 from mirrorforce.drills.acts import NEW_PRIMARY, Act, Condition, Verb, Wait, WaitUntil
 from mirrorforce.drills.conditions import Seen
 from mirrorforce.drills.expectations import Found, Leadership
@@ -240,7 +241,7 @@ def _broken_and_healed(play: Play, watched: evidence.Watched) -> str | None:
     finally:
         actions.heal(play.ctx)
         preparation.release_etcd_leader(play.ctx)
-        preparation.spare_agents(play.ctx)
+        services.spare_agents(play.ctx)
     whole = waiting.until_whole(
         play.ctx.ws, play.ctx.estate, play.ctx.inventory, limit=WHOLE_WITHIN, on_progress=play.ctx.say
     )

@@ -29,6 +29,7 @@ _PATIENT = "tcp_user_timeout=60000 keepalives_count=30"
 _SUPERUSER = "postgres"
 _SOCKETS = "/var/run/postgresql"
 _MARGIN_SECONDS = 30.0
+_SCAN = "select sum(abalance) from pgbench_accounts;"
 _LOGS = "/var/tmp"  # noqa: S108 (each run has a name of its own, made at random)
 
 _CLIENTS, _PGBENCH = "mirrorforce-clients-", "mirrorforce-pgbench-"
@@ -211,9 +212,6 @@ def _work(ws: Workspace, clients: Clients, seconds: float, groups: Sequence[str]
 def _of_tables(ws: Workspace, host: str, cell: str, verb: Literal["prepare", "forget"], run: str) -> None:
     arguments = [_MODULE, "--run", run, verb, application.service(cell)]
     application.run_python(ws, host, arguments, timeout=60.0)
-
-
-_SCAN = "select sum(abalance) from pgbench_accounts;"
 
 
 def pgbench_initialise(ws: Workspace, host: str, cell: str, *, scale: int, timeout: float = 300.0) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import socket
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,9 +15,10 @@ from mirrorforce import pki
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
 from mirrorforce.onhost.failover_agent.suspicion import streak_after
 from mirrorforce.onhost.https_json import Credentials
-from tests.unit.tls import server_of
+from tests.unit.tls import server_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -72,11 +72,7 @@ class Primary:
 
 @pytest.fixture
 def primary(tmp_path: Path) -> Iterator[Primary]:
-    pem = tmp_path / "server.pem"
-    pem.write_text(server_of(AUTHORITY))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    one = Primary(context)
+    one = Primary(server_context(AUTHORITY, tmp_path))
     yield one
     for listener in one.listeners.values():
         listener.close()

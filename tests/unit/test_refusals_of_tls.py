@@ -13,7 +13,7 @@ import pytest
 
 from mirrorforce import pki
 from mirrorforce.onhost import facts_refusals
-from tests.unit.tls import server_of
+from tests.unit.tls import server_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,7 @@ MINE, OTHER = pki.new_authority("mine"), pki.new_authority("other")
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """A port that takes clients of MINE alone, until the test ends."""
-    pem = tmp_path / "server.pem"
-    pem.write_text(server_of(MINE))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
+    context = server_context(MINE, tmp_path)
     context.load_verify_locations(cadata=MINE.certificate_pem)
     context.verify_mode = ssl.CERT_REQUIRED
     listener = socket.create_server(("127.0.0.1", 0))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import ssl
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from mirrorforce import pki
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -24,3 +29,12 @@ def server_of(authority: pki.Authority) -> str:
     )
     text = request.public_bytes(serialization.Encoding.PEM).decode()
     return private.decode() + pki.sign(text, wanted, authority, dt.datetime.now(dt.UTC))
+
+
+def server_context(authority: pki.Authority, folder: Path) -> ssl.SSLContext:
+    """What such a server wraps its sockets in; its key lies in `folder`."""
+    pem = folder / "server.pem"
+    pem.write_text(server_of(authority))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context

@@ -97,8 +97,9 @@ def let_agent_die(ctx: Context, act: Act) -> None:
 
 def spare_agents(ctx: Context) -> None:
     """Have no host wait any longer for a moment to kill its agent at: the drill that asked for it is over."""
-    members = [host.name for host in ctx.inventory.of_role("database")]
-    ctx.on_all(ctx.with_power(members), _DISARM, "spare the failover agents")
+    if ctx.estate.fence_and_release:
+        members = [host.name for host in ctx.inventory.of_role("database")]
+        ctx.on_all(ctx.with_power(members), _DISARM, "spare the failover agents")
 
 
 def thaw(ctx: Context, act: Act) -> None:

@@ -294,16 +294,15 @@ class Agent:
         if isinstance(step, Refuse):
             self._report.refuse(step.why)
             return False
-        if isinstance(step, Open):
+        if isinstance(step, Open | TakeOver):
             # Before it is sent: it may take place though no answer comes.
             memory.coordinates, memory.round_since = step.round.identity, time.monotonic()
-            if self._store.carry_out(cell.open(seen.view, step.round)):
-                self._report.say(f"{OPENED} {step.round.target}")
-            return True
-        if isinstance(step, TakeOver):
-            memory.coordinates, memory.round_since = step.round.identity, time.monotonic()
-            if self._store.carry_out(cell.take_over(self._settings.me, seen.view, step.round)):
-                self._report.say(f"{TAKEN_OVER} {step.round.target}, of {step.round.coordinator}")
+            wanted, said = cell.open(seen.view, step.round), f"{OPENED} {step.round.target}"
+            if isinstance(step, TakeOver):
+                wanted = cell.take_over(self._settings.me, seen.view, step.round)
+                said = f"{TAKEN_OVER} {step.round.target}, of {step.round.coordinator}"
+            if self._store.carry_out(wanted):
+                self._report.say(said)
             return True
         if isinstance(step, Close):
             if self._store.carry_out(cell.close(step.round)):
