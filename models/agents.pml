@@ -62,6 +62,27 @@ proctype Agent(byte s) {
   od
 }
 
+/* What goes with a release in one transaction; and a revocation that is sent after it. */
+inline after_release(c) {
+#ifndef NO_RULE_5_REWRITE
+  sync_changed();
+#endif
+#ifdef NO_RULE_5_ORDER
+  torn = 1;
+#endif
+#if REVOKE == 1 || REVOKE == 2
+  revoking = WITH(c, revoking);
+#endif
+  counted[c] = 0; heirs[c] = 0; round[c] = OPEN
+}
+
+#define HAND_OVER(s) \
+  :: d_step { STORM && round[c] == COUNTED && IN(s, heirs[c]) && GUARD_TIME_OVER -> \
+       TELL("coordinator %d: hands the key over to s%d\n", c + 1, s + 1); \
+       assert(leader <= OLD); \
+       VACANT_BY(1); KEY_TAKEN_BY(STANDBY(s)); race_over(s); race[s] = HOLDS; \
+       after_release(c) }
+
 proctype Coordinator(byte c) {
   do
   :: d_step { STORM && round[c] == IDLE && leader == OLD && MAY_OPEN ->
@@ -69,7 +90,7 @@ proctype Coordinator(byte c) {
   :: d_step { STORM && round[c] == OPEN && leader == OLD && BRAKES_OFF && ENOUGH(promised) &&
        NONE_AHEAD(promised & voters) ->
        TELL("coordinator %d: counts the promises of set %d\n", c + 1, promised & voters);
-       round[c] = COUNTED; counted[c] = promised & voters }
+       round[c] = COUNTED; counted[c] = promised & voters; heirs[c] = BEST_OF(counted[c]) & ~astray }
   /* RULE_5: the transaction, at any time after the count. A coordinator knows its own new revision of /sync. */
   :: d_step { STORM && round[c] == COUNTED && GUARD_TIME_OVER ->
        TELL("coordinator %d: releases\n", c + 1);
@@ -78,16 +99,12 @@ proctype Coordinator(byte c) {
        wanted = (IN(0, counted[c]) && (!IN(1, counted[c]) || position[0] >= position[1]) -> 1 : 2);
 #endif
        VACANT_BY(1);
-#ifndef NO_RULE_5_REWRITE
-       sync_changed();
+       after_release(c) }
+  /* RULE_5: or, by the same transaction, it gives the key to a member that was ahead of or level with all. */
+  HAND_OVER(0) HAND_OVER(1)
+#if STANDBYS == 3
+  HAND_OVER(2)
 #endif
-#ifdef NO_RULE_5_ORDER
-       torn = 1;
-#endif
-#if REVOKE == 1 || REVOKE == 2
-       revoking = WITH(c, revoking);
-#endif
-       counted[c] = 0; round[c] = OPEN }
 #if REVOKE == 3
   :: d_step { lease && leader > OLD && promoted && revoking == 0 -> revoking = WITH(c, revoking) }
 #elif REVOKE == 4

@@ -33,6 +33,14 @@
 #else
 #define NONE_AHEAD(set) (AHEAD(0, set) || AHEAD(1, set) || AHEAD(2, set))
 #endif
+/* Whom the key may be handed over to: of those counted, the ones that nobody is ahead of. */
+#ifdef ANY_HEIR
+#define BEST_OF(set) (set)
+#elif STANDBYS == 2
+#define BEST_OF(set) (AHEAD(0, set) | (AHEAD(1, set) << 1))
+#else
+#define BEST_OF(set) (AHEAD(0, set) | (AHEAD(1, set) << 1) | (AHEAD(2, set) << 2))
+#endif
 
 /* RULE_5: NO_RULE_5_{LEADER,SYNC,PROMISES} leave out a compare (state.pml); NO_RULE_5_REWRITE leaves /sync
  * alone; NO_RULE_5_ORDER puts /sync before it deletes leader, so that the view between the two is torn. */

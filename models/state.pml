@@ -71,6 +71,7 @@ byte sent_promise;         /* members whose put of a promise is under way */
 #define COUNTED 2          /* has the revisions of leader and of the promises it counted */
 byte round[COORDINATORS];
 byte counted[COORDINATORS];
+byte heirs[COORDINATORS];  /* of those, whom the key may be handed over to */
 #if REVOKE
 byte revoking;             /* coordinators whose revocation of the old primary's present lease is under way */
 #endif
@@ -142,10 +143,10 @@ inline acknowledge() {
 
 /* A compare that can no longer succeed never does anything: its coordinator is set back at once. */
 inline forget_count(c) {
-  if :: round[c] == COUNTED -> round[c] = OPEN; counted[c] = 0 :: else fi
+  if :: round[c] == COUNTED -> round[c] = OPEN; counted[c] = 0; heirs[c] = 0 :: else fi
 }
 inline forget_round(c) {
-  round[c] = IDLE; counted[c] = 0
+  round[c] = IDLE; counted[c] = 0; heirs[c] = 0
 }
 inline forget_counts() {
   forget_count(0);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 ETCD_LEADER_MOVER = "etcd_leader_mover.service"
 """The unit that moves etcd's leadership away from the sites of primaries; a timer starts it, too."""
 
+PATRONI, AGENTS = "Patroni", "failover agents"
+"""Whose way a switchover went."""
+
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
@@ -28,6 +32,7 @@ HELD_FOR = 6.0
 """Seconds for which other standbys' Patroni is held still at most: less than `patroni_watch` lets it hang."""
 
 _HOLD_TIMEOUT = 5.0
+_AGENTS_TIMEOUT = 90.0
 _PATRONICTL_TIMEOUT = 60.0
 _SYNCHRONOUS = ("quorum", "sync")
 
@@ -36,7 +41,7 @@ _SYNCHRONOUS = ("quorum", "sync")
 class Switchover:
     """What happened: from which host to which, and seconds from the order to each stage.
 
-    changed: False where the primary was in the wanted site already.
+    changed: False where the primary was in the wanted site already. by: whose way it was.
     writable: the new primary takes writes. followed: every DNS server answers it.
     whole: the old primary streams from it, and resolvers too answer right by both names.
     """
@@ -45,6 +50,7 @@ class Switchover:
     changed: bool
     old: str
     new: str
+    by: str = PATRONI
     writable: float = 0.0
     followed: float = 0.0
     whole: float = 0.0
@@ -52,7 +58,7 @@ class Switchover:
     def to_dict(self) -> dict[str, Any]:
         """As JSON-able values."""
         return {
-            "cell": self.cell, "changed": self.changed, "from": self.old, "to": self.new,
+            "cell": self.cell, "changed": self.changed, "from": self.old, "to": self.new, "by": self.by,
             "seconds": {"writable": self.writable, "followed": self.followed, "whole": self.whole},
         }  # fmt: skip
 
@@ -129,13 +135,19 @@ def switchover(
     change = plan(before, to_site)
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
-    _hold(ws, estate, others(before, change.old, change.new), change.new)
-    started = time.monotonic()
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
-    _order(ws, cell, change.old, change.new)
+    started = time.monotonic()
+    refused = _by_agents(ws, change.old, change.new) if estate.fence_and_release else ""
+    by = AGENTS if estate.fence_and_release and not refused else PATRONI
+    if by == PATRONI:
+        if refused:
+            on_progress(f"failover agents do not do it ({refused}): by Patroni's own way")
+        _hold(ws, estate, others(before, change.old, change.new), change.new)
+        started = time.monotonic()
+        _order(ws, cell, change.old, change.new)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
-    return Switchover(cell.name, changed=True, old=change.old, new=change.new, **stages)
+    return Switchover(cell.name, changed=True, old=change.old, new=change.new, by=by, **stages)
 
 
 def _look(
@@ -164,6 +176,27 @@ def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
     leader = report["etcd"]["leader"]
     if leader is not None:
         remote.run(ws, leader["host"], ["sudo", "-n", "systemctl", "start", ETCD_LEADER_MOVER])
+
+
+def _by_agents(ws: Workspace, old: str, new: str) -> str:
+    """Have fences and a key that is handed over do it; why not, or '' where it was done.
+
+    It runs on the primary's host to its end, whether or not this command does.
+    """
+    command = [
+        "sudo", "-n", "systemd-run", "--quiet", "--collect", "--wait", "--pipe",
+        "--unit=failover_agent_hand_over", f"--property=RuntimeMaxSec={_AGENTS_TIMEOUT:.0f}",
+        "--property=User=postgres", "--property=AmbientCapabilities=CAP_NET_ADMIN",
+        "--property=CapabilityBoundingSet=CAP_NET_ADMIN",
+        "--property=LoadCredential=etcd_password:/etc/mirrorforce/etcd_agent_password",
+        "--setenv=PYTHONPATH=/usr/local/lib/mirrorforce",
+        "/usr/bin/python3", "-m", "mirrorforce.onhost.failover_agent", "hand-over", new,
+    ]  # fmt: skip
+    result = remote.run(ws, old, command, timeout=_AGENTS_TIMEOUT)
+    try:
+        return str(json.loads(result.stdout).get("refused", ""))
+    except ValueError:
+        return (result.stderr.strip() or result.reason or "no answer").splitlines()[-1]
 
 
 def _hold(ws: Workspace, estate: Estate, members: Sequence[str], new: str) -> None:

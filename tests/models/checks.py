@@ -77,6 +77,7 @@ _RULES = (
     _broken("2-late-put", "AGENTS_DIE LATE_PROMISE", "a put that its agent gave up arrives late"),
     _holds("3-read-when-counting", "NO_RULE_3 AGENTS_DIE", "`/sync` read after the fences", nightly=True),
     _broken("4-member-ahead", "HOLE_A=2 BLAME_RELEASE NO_RULE_4", "a member outside V is ahead"),
+    _broken("4-any-heir", "AGENTS_DIE ANY_HEIR", "handed over to a member that another is ahead of"),
     _broken("5-leader", "AGENTS_DIE NO_RULE_5_LEADER", "`leader` not compared"),
     _broken("5-sync", "NO_RULE_5_SYNC", "`/sync` not compared"),
     _broken("5-promises", "NO_RULE_5_PROMISES", "promises not compared"),

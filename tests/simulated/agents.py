@@ -32,6 +32,8 @@ class AgentSteps:
             "dies": self.dies,
             "starts": self.starts,
             "doubts": self.doubts,
+            "may-lead": self.may_lead,
+            "plan": self.plan,
             "late": self.late_arrives,
             "revocation": self.revocation_arrives,
         }
@@ -45,6 +47,9 @@ class AgentSteps:
         member.seen_text = world.etcd.keys[SYNC].value
         if member.leader_seen[0] != view.leader:
             member.leader_seen = (view.leader, world.now)
+        now = view.round
+        if now and now.planned and now.coordinator == name and member.coordinates != now.identity:
+            member.coordinates, member.round_since = now.identity, world.now
         if view.leader and member.lease in world.etcd.leases:
             vote = Vote(view.leader.name, view.leader.revision, name) if member.suspicious else None
             if view.votes.get(name) != vote:
@@ -74,6 +79,7 @@ class AgentSteps:
             follows=member.follows,
             primary=member.primary,
             position=member.position,
+            heir=member.heir,
         )
 
     def _fence(self, member: Standby, view: View, step: fencing.FenceStep, fate: str) -> bool:
@@ -130,8 +136,8 @@ class AgentSteps:
             member.gave_up = world.now
             return self._send(member, CELL.close(doing.round), fate) or fate != "sent"
         if isinstance(doing, coordination.Release):
-            done = self._send(member, CELL.release(view, doing.round, doing.counted, member.seen_text), fate)
-            return done or fate != "sent"
+            wanted = CELL.release(view, doing.round, doing.counted, member.seen_text, doing.heir)
+            return self._send(member, wanted, fate) or fate != "sent"
         return False
 
     def _send(self, member: Standby, wanted: Transaction, fate: str) -> bool:
@@ -144,9 +150,10 @@ class AgentSteps:
         """Send it to etcd."""
         world = self.world
         leader = world.leader
-        done = world.etcd.carry_out(wanted, lease)
-        if done and leader and world.leader is None:
+        done = world.etcd.carry_out(wanted, lease, world.etcd.grant(world.now + simulated.TTL))
+        if done and leader != world.leader:
             world.released += 1
+            world.handed_over += world.leader is not None
             world.old.torn = put_before_delete(wanted)
         return done
 
@@ -201,6 +208,24 @@ class AgentSteps:
             return False
         member.suspicious = whether == "on"
         return True
+
+    def may_lead(self, name: str, whether: str) -> bool:
+        """Whether the key may be handed over to it."""
+        member = self.world.members[name]
+        if member.heir == (whether == "on"):
+            return False
+        member.heir = whether == "on"
+        return True
+
+    def plan(self, name: str) -> bool:
+        """The primary's side opens a round for a switchover to this member."""
+        world = self.world
+        opening = coordination.planned(OLD, name, CELL.read(world.etcd.found(), OLD))
+        if not world.old.up or isinstance(opening, coordination.Refuse):
+            return False
+        session = world.etcd.grant(world.now + simulated.PACE.session)
+        view = CELL.read(world.etcd.found(), OLD)
+        return world.etcd.carry_out(CELL.open(view, opening.round), session)
 
 
 def put_before_delete(wanted: Transaction) -> bool:

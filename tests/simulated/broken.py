@@ -121,6 +121,13 @@ def member_ahead(patch: Patch) -> None:
     patch.setattr(rules, "ahead", nobody)
 
 
+def handed_over_to_any(patch: Patch) -> None:
+    def able(promises: Mapping[str, Promise], counted: Iterable[str]) -> list[str]:
+        return sorted(name for name in counted if promises[name].heir)
+
+    patch.setattr(rules, "heirs", able)
+
+
 # Rule 5, and the brakes in its transaction.
 
 
@@ -128,9 +135,9 @@ def release_without(patch: Patch, change: Callable[[Transaction], Transaction]) 
     kept = Cell.release
 
     def careless(
-        self: Cell, view: View, now: Round, counted: Mapping[str, Promise], sync_text: str
+        self: Cell, view: View, now: Round, counted: Mapping[str, Promise], text: str, heir: str | None
     ) -> Transaction:
-        return change(kept(self, view, now, counted, sync_text))
+        return change(kept(self, view, now, counted, text, heir))
 
     patch.setattr(Cell, "release", careless)
 
@@ -251,6 +258,7 @@ BROKEN = (
     Broken(2, "the promise before the walreceiver is gone", walreceiver_there),
     Broken(2, "a promise that its agent gave up arrives late", late_put),
     Broken(4, "a member that is ahead of all that promised", member_ahead, _SHRINKING),
+    Broken(4, "the key handed over to any that can lead, behind or not", handed_over_to_any),
     Broken(5, "`leader` not compared", leader_not_compared),
     Broken(5, "`/sync` not compared", sync_not_compared),
     Broken(5, "promises not compared", promises_not_compared),

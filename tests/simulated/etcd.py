@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mirrorforce.onhost.etcd import KeyValue
-from mirrorforce.onhost.failover_agent.keys import Compare, Delete, Transaction
+from mirrorforce.onhost.failover_agent.keys import Compare, Delete, Hangs, Transaction
 
 
 @dataclass
@@ -50,18 +50,23 @@ class Etcd:
     def found(self) -> list[KeyValue]:
         return [KeyValue(key, held.value, held.revision) for key, held in self.keys.items()]
 
-    def carry_out(self, wanted: Transaction, lease: int | None) -> bool:
-        """Whether it took place; all of its operations get one revision, as in etcd."""
+    def carry_out(self, wanted: Transaction, lease: int | None, of_ttl: int | None = None) -> bool:
+        """Whether it took place; all of its operations get one revision, as in etcd.
+
+        lease, of_ttl: of the sender's session, and of Patroni's ttl from now on.
+        """
         if not all(self._holds(one) for one in wanted.compares):
             return False
-        if any(getattr(one, "leased", False) for one in wanted.operations) and lease not in self.leases:
+        leases = {Hangs.ON_NOTHING: None, Hangs.ON_THE_SESSION: lease, Hangs.ON_THE_TTL: of_ttl}
+        used = [leases[one.hangs] for one in wanted.operations if not isinstance(one, Delete)]
+        if any(one not in {None, *self.leases} for one in used):
             return False
         self.revision += 1
         for one in wanted.operations:
             if isinstance(one, Delete):
                 self.keys.pop(one.key, None)
             else:
-                self.keys[one.key] = Held(one.value, self.revision, lease if one.leased else None)
+                self.keys[one.key] = Held(one.value, self.revision, leases[one.hangs])
         return True
 
     def _holds(self, one: Compare) -> bool:

@@ -25,8 +25,9 @@ WEIGHTS: Mapping[str, float] = {
     "take-back": 1.5, "names": 0.5, "sync": 0.4, "sync-arrives": 2, "sync-lost": 0.3,
     "pause": 0.2, "ask": 0.4, "ask-no-more": 0.3, "hand-over": 1,
     "arrive": 3, "flush": 3, "reply": 4, "hear": 4, "drop": 0.4, "connect": 4, "follow": 2, "reboot": 0.25,
-    "race": 6, "vote": 12, "vote-of-old": 2, "give-up": 0.4, "take": 3, "promote": 8, "die-as-leader": 0.1,
+    "race": 6, "vote": 12, "vote-of-old": 2, "give-up": 0.4, "take": 3, "promote": 8, "die-as-leader": 0.4,
     "sees": 2, "acts": 30, "keeps-session": 6, "dies": 0.3, "starts": 1.5, "doubts": 0.3, "late": 2,
+    "may-lead": 1.5, "plan": 0.3,
     "revocation": 1,
 }  # fmt: skip
 """How often each step is tried; one that can do nothing is passed over."""
@@ -87,7 +88,7 @@ class Generator:
             case "sync":
                 chosen = pick(self._sets)
                 return [(name, chosen, str(self._random.randint(0, chosen.count(","))))]
-            case "pause" | "doubts":
+            case "pause" | "doubts" | "may-lead":
                 on = pick(("on", "off"))
                 return [(name, on) if name == "pause" else (name, who, on)]
             case "vote":
@@ -106,7 +107,7 @@ class Generator:
 
 _OF_A_MEMBER = {
     "ask", "arrive", "flush", "reply", "hear", "drop", "connect", "follow", "reboot", "race", "vote-of-old",
-    "give-up", "take", "promote", "die-as-leader", "sees", "keeps-session", "dies", "starts",
+    "give-up", "take", "promote", "die-as-leader", "sees", "keeps-session", "dies", "starts", "plan",
 }  # fmt: skip
 
 

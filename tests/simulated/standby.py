@@ -81,7 +81,7 @@ class StandbySteps:
 
     def connect(self, name: str) -> bool:
         member = self.world.members[name]
-        holds = member.race is not None and member.race.holds
+        holds = self.world.leader == name
         if member.linked or member.follows != OLD or member.primary or holds or not self._passes(member):
             return False
         member.linked, member.arrived, member.queued = True, member.position, member.position
@@ -100,7 +100,7 @@ class StandbySteps:
     def reboot(self, name: str) -> bool:
         """RULE 10 decides what the host's packet filter has before PostgreSQL starts."""
         member = self.world.members[name]
-        if member.primary or (member.race and member.race.holds):
+        if member.primary or self.world.leader == name:
             return False
         return self._boots(member)
 
@@ -164,8 +164,9 @@ class StandbySteps:
 
     def promote(self, name: str) -> bool:
         world, member = self.world, self.world.members[name]
-        if member.race is None or not member.race.holds or world.leader != name:
+        if member.primary or world.leader != name:
             return False
+        world.etcd.put(LEADER, name, world.etcd.grant(FOR_GOOD))
         member.race, member.primary, member.linked = None, True, False
         member.follows = name
         world.fork = member.position
@@ -174,7 +175,7 @@ class StandbySteps:
     def die_as_leader(self, name: str) -> bool:
         """It has the key, and its host dies before it promotes."""
         world, member = self.world, self.world.members[name]
-        if member.race is None or not member.race.holds or world.leader != name:
+        if member.primary or world.leader != name:
             return False
         world.etcd.delete(LEADER)
         return self._boots(member)

@@ -107,6 +107,8 @@ class Standby:
     round_since: float = 0.0
     gave_up: float = -1e9
     suspicious: bool = True
+    heir: bool = False
+    """Its Patroni answers, and its agent has seen it stream from the present leader."""
 
 
 class World:
@@ -122,6 +124,7 @@ class World:
         self.fork: int | None = None
         """Rows that the new primary kept, once there is one."""
         self.released = 0
+        self.handed_over = 0
         everybody = frozenset(self.members)
         lease = self.etcd.grant(self.now + TTL)
         self.old = Primary(everybody, layout.copies, lease, dict.fromkeys(everybody, 0), renewed=self.now)

@@ -56,6 +56,7 @@ def test_schedules_get_somewhere() -> None:
     ]
     assert sum(one.old.acked for one in runs) > 20
     assert sum(one.released for one in runs) > 20
+    assert sum(one.handed_over for one in runs) > 5
     assert sum(one.fork is not None for one in runs) > 20
     # Half a release is seen, and a lease revoked, only where rules 5 and 6 are broken.
     assert set(WEIGHTS) - set(happened) == {"read-half", "revocation"}

@@ -13,7 +13,7 @@ from mirrorforce.onhost.etcd import KeyValue
 from mirrorforce.onhost.failover_agent import coordination, fencing, packets, rules, suspicion
 from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release, TakeOver
 from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Withdraw
-from mirrorforce.onhost.failover_agent.keys import Cell, Compare, Delete, Put
+from mirrorforce.onhost.failover_agent.keys import Cell, Compare, Delete, Hangs, Put
 from mirrorforce.onhost.failover_agent.neighbours import source_in
 from mirrorforce.onhost.failover_agent.patience import pause_after
 from mirrorforce.onhost.failover_agent.suspicion import Sample
@@ -204,7 +204,7 @@ def test_a_promise_that_comes_late_does_not_fit_any_more() -> None:
     withdrawn = CELL.withdraw("s1", replace(OPENED, own=3), "old")
     assert Compare("/failover_agent/na1/promise/s1", 3) in promised.compares
     # Withdrawing puts the key anew and for good: it never has that revision again, and never none.
-    assert withdrawn.operations == (Put("/failover_agent/na1/promise/s1", "{}", leased=False),)
+    assert withdrawn.operations == (Put("/failover_agent/na1/promise/s1", "{}"),)
     assert Compare("/service/na1/leader", "old") in withdrawn.compares
 
 
@@ -321,7 +321,7 @@ def test_a_take_over_leaves_the_round_what_it_is() -> None:
     assert Compare(CELL.round, ROUND.revision) in wanted.compares
     (put,) = wanted.operations
     assert isinstance(put, Put)
-    assert put.leased
+    assert put.hangs is Hangs.ON_THE_SESSION
     after = CELL.read([KeyValue(put.key, put.value, 77)], "s2").round
     assert after is not None
     assert (after.coordinator, after.identity) == ("s2", ROUND.identity)

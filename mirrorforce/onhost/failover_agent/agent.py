@@ -56,6 +56,7 @@ class Memory:
 
     leader: Leader | None = None
     leader_since: float = 0.0
+    streamed: Leader | None = None
     watched: str = ""
     of_round: tuple[str, int, int] | None = None
     coordinates: tuple[str, int, int] | None = None
@@ -71,9 +72,10 @@ class Agent:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         client = Client(settings.endpoints, settings.credentials, settings.user)
-        self._store = Store(client, settings.cell, settings.me, settings.pace.session)
+        self._store = Store(client, settings.cell, settings.me, settings.pace)
         ports = (settings.postgres_port, settings.patroni_port)
         self._fence = Fence(settings.addresses, *ports)
+        self._names = {one.address: name for name, one in settings.members.items()}
         self._database = Database()
         self._server: Server | None = None
         self._memory = Memory()
@@ -171,14 +173,14 @@ class Agent:
 
     def _look(self) -> Local:
         """How this host is. RULE 2: the position is asked for after it is known what leads to whom."""
-        names = {one.address: name for name, one in self._settings.members.items()}
         blocked = self._held()
         linked = self._fence.linked() if blocked else frozenset()
         self._server = server = self._database.look()
         source = server.source if server else None
-        follows = names.get(source or "", source)
+        follows = self._names.get(source or "", source)
         if server and server.receiver and follows:
             linked |= {follows}
+        self._follow(server)
         return Local(
             blocked=blocked,
             linked=linked,
@@ -186,6 +188,22 @@ class Agent:
             follows=follows,
             primary=server.primary if server else False,
             position=server.position if server else None,
+            # Asked for only once nothing else is to be done about the fence: the question takes its time.
+            heir=bool(blocked) and not linked and self._may_lead(),
+        )
+
+    def _follow(self, server: Server | None) -> None:
+        """RULE 4: who streams from the present leader is on its timeline; other positions do not compare."""
+        leader = self._memory.leader
+        if server and server.receiver and leader and self._names.get(server.sender or "") == leader.name:
+            self._memory.streamed = leader
+
+    def _may_lead(self) -> bool:
+        streamed = self._memory.streamed
+        return (
+            streamed is not None
+            and streamed == self._memory.leader
+            and neighbours.patroni_runs(self._settings)
         )
 
     def _remember(self, seen: Seen) -> None:
@@ -197,6 +215,11 @@ class Agent:
             self._memory.watched, self._streak = leader.name, 0
             self._samples.clear()
         round_revision = seen.view.round.revision if seen.view.round else 0
+        now, memory = seen.view.round, self._memory
+        given = now is not None and now.planned and now.coordinator == self._settings.me
+        if now and given and memory.coordinates != now.identity:
+            # The primary's side opened it, for this member to go on with.
+            memory.coordinates, memory.round_since = now.identity, seen.answered
         progress = (round_revision, *sorted(one.revision for one in seen.view.promises.values()))
         if progress != self._memory.progress:
             self._memory.progress, self._memory.progress_at = progress, seen.answered
@@ -257,6 +280,7 @@ class Agent:
             rests_for=now - memory.gave_up,
             failsafe=suspicious and neighbours.failsafe(settings),
             positions=neighbours.positions(settings, silent - {view.round.target} if view.round else silent),
+            order=tuple(settings.members),
         )
 
     def _fencing(self, view: View, step: FenceStep) -> bool:
@@ -314,9 +338,10 @@ class Agent:
 
     def _release(self, seen: Seen, step: Release) -> bool:
         done = self._store.carry_out(
-            self._settings.cell.release(seen.view, step.round, step.counted, seen.sync_text)
+            self._settings.cell.release(seen.view, step.round, step.counted, seen.sync_text, step.heir)
         )
         counted = ", ".join(sorted(step.counted))
         if done:
-            self._report.say(f"{RELEASED} {step.round.target}'s leader key; promised: {counted}")
+            hands = f"into the hands of {step.heir}" if step.heir else "to whoever wins Patroni's race"
+            self._report.say(f"{RELEASED} {step.round.target}'s leader key {hands}; promised: {counted}")
         return True

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mirrorforce.onhost.failover_agent import rules
 from mirrorforce.onhost.failover_agent.view import Round
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mirrorforce.onhost.failover_agent.view import Leader, Pace, Promise, Sync, View
 
@@ -26,6 +26,7 @@ class Known:
     rests_for: since it gave one up (huge where it never did).
     failsafe: its Patroni hears from the primary that etcd is lost (failsafe_mode).
     positions: what members without a living agent answer to Patroni's REST (an LSN).
+    order: members in the estate's order: of two that could lead as well, the first one does.
     """
 
     suspicious: bool
@@ -36,6 +37,7 @@ class Known:
     rests_for: float = 1e9
     failsafe: bool = False
     positions: Mapping[str, int] = field(default_factory=dict)
+    order: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,11 @@ class TakeOver:
 
 @dataclass(frozen=True)
 class Release:
-    """Release the leader key on these promises."""
+    """Release the leader key on these promises, to `heir`; None: to whoever wins Patroni's race."""
 
     round: Round
     counted: Mapping[str, Promise]
+    heir: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,19 +94,46 @@ def next_step(me: str, view: View, known: Known, pace: Pace) -> CoordinationStep
     return Open(Round(me, view.leader.name, view.leader.revision, view.sync.revision))
 
 
+def planned(me: str, to: str, view: View) -> Open | Refuse:
+    """The round by which this member, the primary, has `to` lead; or why there is none."""
+    leader, sync = view.leader, view.sync
+    if leader is None or leader.name != me:
+        return Refuse(f"{leader.name if leader else 'nobody'} leads")
+    if view.round is not None:
+        return Refuse(f"a round against {view.round.target} is open")
+    if why := rules.brake(view):
+        return Refuse(why)
+    if sync is None or to not in sync.voters:
+        return Refuse(f"{to} is no synchronous standby")
+    if why := _unready(view, leader, sync):
+        return Refuse(why)
+    return Open(Round(to, me, leader.revision, sync.revision, planned=True))
+
+
+def _unready(view: View, leader: Leader, sync: Sync) -> str:
+    """Why no round can come to its end."""
+    if not rules.enough(sync, view.alive):
+        return f"too few agents: {sync.quorum + 1} of {', '.join(sorted(sync.voters))} would have to promise"
+    if not rules.may_open(view, leader, sync):
+        return "promises of an earlier round stand"
+    return ""
+
+
+def _too_soon(pace: Pace) -> str:
+    return f"the leader key changed less than {pace.guard:g} s ago"
+
+
 def _against(me: str, view: View, leader: Leader, sync: Sync, known: Known, pace: Pace) -> str:  # noqa: PLR0911 (one reason a line)
     if why := rules.brake(view):
         return why
     if known.failsafe:
         return "failsafe mode is active: the primary lives without etcd"
     if not rules.guard_over(pace, known.leader_seen_for):
-        return f"the leader key changed less than {pace.guard:g} s ago"
+        return _too_soon(pace)
     if known.rests_for < pace.rest_after:
         return "a round was just given up"
-    if not rules.enough(sync, view.alive | {me}):
-        return f"too few agents: {sync.quorum + 1} of {', '.join(sorted(sync.voters))} would have to promise"
-    if not rules.may_open(view, leader, sync):
-        return "promises of an earlier round stand"
+    if why := _unready(replace(view, alive=view.alive | {me}), leader, sync):
+        return why
     sites = _sites(view, leader)
     if len(sites) < FEWEST_SITES:
         return f"seen from {', '.join(sorted(sites)) or 'nowhere'} alone: Patroni's own way applies"
@@ -129,7 +159,7 @@ def _go_on(view: View, now: Round, known: Known, pace: Pace) -> CoordinationStep
     if why := _broken(view, now, leader, known):
         return Close(now, why)
     if not rules.guard_over(pace, known.leader_seen_for):
-        return None
+        return Close(now, _too_soon(pace)) if now.planned else None
     return _count(view, now, sync, known, pace)
 
 
@@ -138,9 +168,10 @@ def _take_over(view: View, now: Round, known: Known, pace: Pace) -> TakeOver | N
 
     No rule rests on there being one coordinator: promises belong to the round, and a release compares all
     that it counted. So patience is all that this asks for. Once released, `/sync` is known by the round's own
-    revision, which a take-over would change: then the round ends with its coordinator's session.
+    revision, which a take-over would change: then the round ends with its coordinator's session. A planned
+    round is its heir's alone.
     """
-    if now.released or known.idle_for < pace.take_over_after:
+    if now.planned or now.released or known.idle_for < pace.take_over_after:
         return None
     return TakeOver(now) if isinstance(_go_on(view, now, known, pace), Release) else None
 
@@ -157,7 +188,7 @@ def _broken(view: View, now: Round, leader: Leader, known: Known) -> str:  # noq
         return f"{now.target} got its key anew"
     if now.released >= rules.MOST_RELEASES:
         return f"{now.target} took its key back {now.released} times: left to Patroni"
-    if not known.suspicious:
+    if not known.suspicious and not now.planned:
         return f"{now.target} answers again"
     return ""
 
@@ -167,11 +198,18 @@ def _count(view: View, now: Round, sync: Sync, known: Known, pace: Pace) -> Coor
     counted = {name: one for name, one in given.items() if name in sync.voters}
     late = rules.awaited(view, now, given)
     if late or not rules.enough(sync, counted):
-        if known.round_for < pace.round_limit + (pace.guard + pace.round_limit) * now.released:
+        limit = pace.planned_limit if now.planned else pace.round_limit
+        if known.round_for < limit + (pace.guard + limit) * now.released:
             return None
         missing = ", ".join(late or sorted(sync.voters - counted.keys()))
-        return Close(now, f"no promise of {missing} within {pace.round_limit:g} s")
+        return Close(now, f"no promise of {missing} within {limit:g} s")
     others = {name: at for name, at in known.positions.items() if name not in given and name != now.target}
     if further := rules.ahead(given, counted, others):
         return Close(now, f"{', '.join(further)} is ahead of all that promised")
-    return Release(now, counted)
+    able = rules.heirs(given, counted)
+    if now.planned:
+        able = [name for name in able if name == now.coordinator]
+        if not able:
+            return Close(now, f"{now.coordinator} is behind, or its Patroni does not answer")
+    rank = {name: number for number, name in enumerate(known.order)}
+    return Release(now, counted, min(able, key=lambda name: rank.get(name, len(rank)), default=None))

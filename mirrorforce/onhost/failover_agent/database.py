@@ -19,8 +19,14 @@ select pg_is_in_recovery(),
     then (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'::pg_lsn)::bigint
     else (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::bigint end,
   current_setting('primary_conninfo'), w.pid,
+  case when w.status = 'streaming' then w.sender_host end,
   extract(epoch from clock_timestamp() - w.last_msg_receipt_time)::float8
 from (select) one left join pg_stat_wal_receiver w on true
+"""
+_HELD_UP = """
+select max((pg_current_wal_flush_lsn() - flush_lsn)::bigint) filter (where application_name = %s),
+  (select count(*) from pg_stat_activity where backend_type = 'client backend' and wait_event = 'SyncRep')
+from pg_stat_replication
 """
 _TARGET = (
     "host=/run/postgresql user=postgres dbname=postgres connect_timeout=2 application_name=failover_agent"
@@ -36,13 +42,14 @@ class Server:
 
     position: flushed, received or replayed (an LSN). source: the host in primary_conninfo. receiver: the
     walreceiver's process, None without one that has been connected: it is shown until all that it received
-    is flushed. stream_age: seconds since it last heard anything.
+    is flushed. sender: from whom it streams. stream_age: seconds since it last heard anything.
     """
 
     primary: bool
     position: int | None
     source: str | None
     receiver: int | None
+    sender: str | None
     stream_age: float | None
 
 
@@ -70,14 +77,34 @@ class Database:
         server = self.look()
         return None if server is None else server.primary
 
-    def _ask(self) -> Server:
+    def missing(self, standby: str) -> int | None:
+        """Bytes that this standby has not confirmed, one where somebody waits; None where it does not stream.
+
+        Raises psycopg2.Error.
+        """
+        with self._connected().cursor() as cursor:
+            cursor.execute(_HELD_UP, (standby,))
+            behind, waiting = cursor.fetchone()
+        return None if behind is None else max(behind, min(waiting, 1))
+
+    def checkpoint(self, seconds: float) -> None:
+        """Have everything written, so that there is little left to do when it stops; psycopg2.Error."""
+        with self._connected().cursor() as cursor:
+            cursor.execute(f"set statement_timeout = '{seconds:.0f}s'")
+            cursor.execute("checkpoint")
+            cursor.execute("reset statement_timeout")
+
+    def _connected(self) -> Any:  # noqa: ANN401 (the library has no types)
         if self._connection is None:
             self._connection = psycopg2.connect(_TARGET, options=_LIMIT)
             self._connection.autocommit = True
-        with self._connection.cursor() as cursor:
+        return self._connection
+
+    def _ask(self) -> Server:
+        with self._connected().cursor() as cursor:
             cursor.execute(_STATE)
-            recovery, position, conninfo, pid, age = cursor.fetchone()
-        return Server(not recovery, position, source_in(conninfo), pid, age)
+            recovery, position, conninfo, pid, sender, age = cursor.fetchone()
+        return Server(not recovery, position, source_in(conninfo), pid, sender, age)
 
 
 def end_stream(receiver: int | None) -> None:

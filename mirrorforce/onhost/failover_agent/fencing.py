@@ -87,4 +87,4 @@ def _fence(me: str, view: View, local: Local, now: Round) -> FenceStep | None:
         return EndStream(now.target)
     if valid or now.released or not rules.may_promise(local, now.target):
         return None
-    return Give(Promise(*now.identity, position=local.position or 0))
+    return Give(Promise(*now.identity, position=local.position or 0, heir=local.heir))

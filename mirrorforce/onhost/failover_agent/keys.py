@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.onhost.failover_agent.view import Leader, Promise, Round, Sync, View, Vote
@@ -28,13 +29,21 @@ class Compare:
     expected: int | str
 
 
+class Hangs(Enum):
+    """What ends a key by itself."""
+
+    ON_NOTHING = "nothing"
+    ON_THE_SESSION = "the session of the agent that writes it"
+    ON_THE_TTL = "Patroni's ttl, from the writing on: nobody renews that lease"
+
+
 @dataclass(frozen=True)
 class Put:
-    """Set a key; `leased`: it goes when the agent's session ends."""
+    """Set a key."""
 
     key: str
     value: str
-    leased: bool = False
+    hangs: Hangs = Hangs.ON_NOTHING
 
 
 @dataclass(frozen=True)
@@ -126,14 +135,14 @@ class Cell:
                 Compare(self.patroni("sync"), opened.sync_revision),
                 *self._brakes(view),
             ),
-            (Put(self.round, _round_text(opened), leased=True),),
+            (Put(self.round, _round_text(opened), Hangs.ON_THE_SESSION),),
         )
 
     def take_over(self, me: str, view: View, now: Round) -> Transaction:
         """Take the lock from whoever has it, if nothing came of it since."""
         return Transaction(
             (Compare(self.round, now.revision), *self._brakes(view)),
-            (Put(self.round, _round_text(replace(now, coordinator=me)), leased=True),),
+            (Put(self.round, _round_text(replace(now, coordinator=me)), Hangs.ON_THE_SESSION),),
         )
 
     def close(self, now: Round) -> Transaction:
@@ -151,6 +160,7 @@ class Cell:
                 "leader_revision": given.leader_revision,
                 "sync_revision": given.sync_revision,
                 "position": given.position,
+                "heir": given.heir,
             }
         )
         own = self.of_member("promise", me)
@@ -161,7 +171,7 @@ class Cell:
                 Compare(self.patroni("leader"), given.leader_revision),
                 Compare(self.patroni("sync"), given.sync_revision),
             ),
-            (Put(own, text, leased=True),),
+            (Put(own, text, Hangs.ON_THE_SESSION),),
         )
 
     def withdraw(self, me: str, view: View, leader: str) -> Transaction:
@@ -171,15 +181,20 @@ class Cell:
             (Compare(own, view.own), Compare(self.patroni("leader"), leader)), (Put(own, "{}"),)
         )
 
-    def release(self, view: View, now: Round, counted: Mapping[str, Promise], sync_text: str) -> Transaction:
-        """RULE 5: if all that was counted still holds, delete `leader`, then put `/sync` as it is.
+    def release(
+        self, view: View, now: Round, counted: Mapping[str, Promise], sync_text: str, heir: str | None = None
+    ) -> Transaction:
+        """RULE 5: if all that was counted still holds, `leader` goes, or is `heir`; then `/sync` is put anew.
 
         Patroni applies events one by one, in this order. The round is written along, which tells everybody
-        that this revision of `/sync` is the round's own.
+        that this revision of `/sync` is the round's own. A Patroni that finds its own name in `leader` puts
+        it under its own lease and promotes; where it does neither within the ttl, the key goes and Patroni's
+        race decides: a cycle of Patroni is shorter, so none acts on what it read before.
         """
         if view.leader is None or view.sync is None:
             raise ValueError("a release needs a leader and /sync")
-        after = Round(now.coordinator, now.target, now.leader_revision, now.sync_revision, now.released + 1)
+        after = replace(now, released=now.released + 1)
+        leader = self.patroni("leader")
         return Transaction(
             (
                 Compare(self.patroni("leader"), now.target),
@@ -193,9 +208,9 @@ class Cell:
                 *self._brakes(view),
             ),
             (
-                Delete(self.patroni("leader")),
+                Put(leader, heir, Hangs.ON_THE_TTL) if heir else Delete(leader),
                 Put(self.patroni("sync"), sync_text),
-                Put(self.round, _round_text(after), leased=True),
+                Put(self.round, _round_text(after), Hangs.ON_THE_SESSION),
             ),
         )
 
@@ -207,7 +222,7 @@ class Cell:
         text = json.dumps(
             {"target": given.target, "leader_revision": given.leader_revision, "site": given.site}
         )
-        return Transaction((), (Put(key, text, leased=True),))
+        return Transaction((), (Put(key, text, Hangs.ON_THE_SESSION),))
 
 
 def _fields(at: KeyValue) -> dict[str, Any]:
@@ -240,6 +255,7 @@ def _round_text(one: Round) -> str:
             "leader_revision": one.leader_revision,
             "sync_revision": one.sync_revision,
             "released": one.released,
+            "planned": one.planned,
         }
     )
 

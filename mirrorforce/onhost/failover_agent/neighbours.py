@@ -27,6 +27,11 @@ def failsafe(settings: Settings) -> bool:
     return bool(_asked(settings, settings.own.address).get("failsafe_mode_is_active"))
 
 
+def patroni_runs(settings: Settings) -> bool:
+    """Whether this member's Patroni answers, and has its PostgreSQL running."""
+    return _asked(settings, settings.own.address).get("state") == "running"
+
+
 def positions(settings: Settings, names: Collection[str]) -> dict[str, int]:
     """What these members have, of those that answer (an LSN)."""
     found = {}

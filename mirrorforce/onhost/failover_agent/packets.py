@@ -21,13 +21,17 @@ _CLOSED = {"06", "07"}  # TIME_WAIT, CLOSE: nothing can leave any more (include/
 _INODE, _ORPHANED = 9, "0"  # the column of the process's file; without a process there is none
 
 
-def table(streams: int, votes: int, *, booting: Iterable[str] = ()) -> str:
+def table(streams: int, votes: int, *, members: Iterable[str] = (), booting: Iterable[str] = ()) -> str:
     """The table as a file of nft: it is brought about where it is missing, and who is fenced off stays so.
 
     fenced: blocked on both ports, each with a timer (rule 9). booting: without streams until etcd says so
     (rule 10); votes pass, or no cell could elect after a cold start. Everything is answered at once by a
     reset, on the way out and in: what waits in a socket is lost for good, not sent when the fence is lifted.
     The resets for what goes out come back over lo, as if from the member that is fenced off.
+
+    held: PostgreSQL's port while clients wait for a switchover, with a timer. What they send is dropped, and
+    sent again by their kernels; a new connection is reset, for somewhere else it may be welcome. Members
+    (addresses) pass.
     """
     own = f"{PROBE_PORTS.start}-{PROBE_PORTS.stop - 1}"
     both = f"{{ {streams}, {votes} }}"
@@ -35,6 +39,7 @@ def table(streams: int, votes: int, *, booting: Iterable[str] = ()) -> str:
         f"add table {TABLE}",
         f"add set {TABLE} fenced {{ type ipv4_addr; flags timeout; }}",
         f"add set {TABLE} booting {{ type ipv4_addr; }}",
+        f"add set {TABLE} held {{ type inet_service; flags timeout; }}",
     ]
     for hook, address, port, ours in (
         ("output", "daddr", "dport", "sport"),
@@ -48,6 +53,12 @@ def table(streams: int, votes: int, *, booting: Iterable[str] = ()) -> str:
             f"add rule {chain} tcp {ours} {own} accept",
             f"add rule {chain} ip {address} @fenced tcp {port} {both} reject with tcp reset",
             f"add rule {chain} ip {address} @booting tcp {port} {streams} reject with tcp reset",
+        ]
+    if spared := ", ".join(sorted(members)):
+        clients = f"{TABLE} input ip saddr != {{ {spared} }} tcp dport @held"
+        lines += [
+            f"add rule {clients} tcp flags & (syn | ack) == syn reject with tcp reset",
+            f"add rule {clients} drop",
         ]
     lines += [f"add element {TABLE} booting {{ {address} }}" for address in booting]
     return "\n".join(lines) + "\n"
@@ -63,7 +74,16 @@ class Fence:
 
     def prepare(self) -> None:
         """Have the table; CommandError."""
-        _nft(table(*self._ports))
+        _nft(table(*self._ports, members=self._addresses.values()))
+
+    def hold_clients(self, seconds: float) -> None:
+        """Have clients of this host's PostgreSQL wait, for so long at most; CommandError."""
+        _nft(f"add element {TABLE} held {{ {self._ports[0]} timeout {seconds:.0f}s }}\n")
+
+    def let_clients_go(self) -> None:
+        """No longer; CommandError."""
+        element = f"element {TABLE} held {{ {self._ports[0]} }}"
+        _nft(f"add {element}\ndelete {element}\n")
 
     def blocked(self) -> frozenset[str]:
         """Who is fenced off, as the kernel has it; CommandError."""

@@ -51,6 +51,16 @@ def ahead(promises: Mapping[str, Promise], counted: Iterable[str], others: Mappi
     return sorted(name for name, position in held.items() if position > best)
 
 
+def heirs(promises: Mapping[str, Promise], counted: Iterable[str]) -> list[str]:
+    """RULES 4 and 5: whom the key may be handed over to: of those counted, the best that can lead.
+
+    Nobody is ahead of them once `ahead` has said so.
+    """
+    given = {name: promises[name] for name in counted}
+    best = max(one.position for one in given.values())
+    return sorted(name for name, one in given.items() if one.heir and one.position == best)
+
+
 def may_withdraw(leader: Leader | None, local: Local) -> bool:
     """RULE 7: while the old primary leads (which the transaction compares once more)."""
     return leader is not None and leader.name in local.blocked

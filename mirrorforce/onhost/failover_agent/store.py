@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce.onhost.etcd import EtcdError, encoded, end_of_prefix, key_values, range_request
-from mirrorforce.onhost.failover_agent.keys import Compare, Delete, Transaction
+from mirrorforce.onhost.failover_agent.keys import Compare, Delete, Hangs, Transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mirrorforce.onhost.etcd import Client
     from mirrorforce.onhost.failover_agent.keys import Cell, Put
-    from mirrorforce.onhost.failover_agent.view import View
+    from mirrorforce.onhost.failover_agent.view import Pace, View
 
 RENEWALS_OF_A_SESSION = 4
 """So often a session is renewed within its length: two may fail."""
@@ -35,14 +35,19 @@ class Seen:
 
 
 class Store:
-    """One member's way to etcd. For one thread."""
+    """One member's way to etcd. For one thread.
 
-    def __init__(self, client: Client, cell: Cell, me: str, session: float) -> None:
+    A session and, for a key that is handed over, a lease of Patroni's ttl are kept at hand: to ask for one
+    takes a round trip, just when somebody waits.
+    """
+
+    def __init__(self, client: Client, cell: Cell, me: str, pace: Pace) -> None:
         self._client = client
         self._cell = cell
         self._me = me
-        self._session = session
+        self._pace = pace
         self._lease: str | None = None
+        self._of_ttl: str | None = None
         self._renewed = 0.0
 
     def see(self) -> Seen:
@@ -61,10 +66,10 @@ class Store:
 
     def carry_out(self, wanted: Transaction) -> bool:
         """Whether it took place; False where a compare failed. EtcdError: it may still take place."""
-        answer = self._client.txn(
-            compare=[_compare(one) for one in wanted.compares],
-            success=[self._operation(one) for one in wanted.operations],
-        )
+        success = [self._operation(one) for one in wanted.operations]
+        if any(getattr(one, "hangs", None) is Hangs.ON_THE_TTL for one in wanted.operations):
+            self._of_ttl = None  # a key may hang on it from now on, so nobody renews it
+        answer = self._client.txn(compare=[_compare(one) for one in wanted.compares], success=success)
         return bool(answer.get("succeeded"))
 
     def renew(self, *, hold: Callable[[], None]) -> None:
@@ -73,17 +78,26 @@ class Store:
         RULE 9: the timers of blocks begin anew before the lease does, so they outlast it.
         """
         now = time.monotonic()
-        if self._lease and now - self._renewed < self._session / RENEWALS_OF_A_SESSION:
+        if self._lease and now - self._renewed < self._pace.session / RENEWALS_OF_A_SESSION:
             return
         hold()
-        if self._lease and self._kept_alive(self._lease):
-            self._renewed = now
-            return
-        granted = self._client.call("/v3/lease/grant", {"TTL": str(round(self._session))})
-        self._lease, self._renewed = str(granted["ID"]), now
-        key = self._cell.of_member("session", self._me)
-        self._client.call("/v3/kv/put", {"key": encoded(key), "value": encoded("{}"), "lease": self._lease})
-        log.info("a session of %g s begins", self._session)
+        if not (self._lease and self._kept_alive(self._lease)):
+            self.begin()
+            key = self._cell.of_member("session", self._me)
+            self._client.call(
+                "/v3/kv/put", {"key": encoded(key), "value": encoded("{}"), "lease": self._lease}
+            )
+            log.info("a session of %g s begins", self._pace.session)
+        self._renewed = now
+        if not (self._of_ttl and self._kept_alive(self._of_ttl)):
+            self._of_ttl = self._granted(self._pace.ttl)
+
+    def begin(self) -> None:
+        """A lease of a session's length for what is put from now on; without `renew` it just runs out."""
+        self._lease = self._granted(self._pace.session)
+
+    def _granted(self, seconds: float) -> str:
+        return str(self._client.call("/v3/lease/grant", {"TTL": str(round(seconds))})["ID"])
 
     def put_maintenance(self, *, on: bool) -> None:
         """Have agents keep still, or no longer."""
@@ -101,10 +115,12 @@ class Store:
         if isinstance(one, Delete):
             return {"request_delete_range": {"key": encoded(one.key)}}
         put: dict[str, Any] = {"key": encoded(one.key), "value": encoded(one.value)}
-        if one.leased:
+        if one.hangs is Hangs.ON_THE_SESSION:
             if self._lease is None:
                 raise EtcdError("there is no session yet")
             put["lease"] = self._lease
+        elif one.hangs is Hangs.ON_THE_TTL:
+            put["lease"] = self._of_ttl or self._granted(self._pace.ttl)
         return {"request_put": put}
 
 

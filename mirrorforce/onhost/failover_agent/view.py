@@ -31,7 +31,8 @@ class Sync:
 class Round:
     """One attempt: who is to be fenced off, and the revisions read before the first fence (rule 3).
 
-    released: how often its coordinator released the leader key. revision: of the round's own key.
+    released: how often its coordinator released the leader key. planned: a switchover to the coordinator's
+    member, with the primary's consent. revision: of the round's own key.
     """
 
     coordinator: str
@@ -39,6 +40,7 @@ class Round:
     leader_revision: int
     sync_revision: int
     released: int = 0
+    planned: bool = False
     revision: int = 0
 
     @property
@@ -49,12 +51,16 @@ class Round:
 
 @dataclass(frozen=True)
 class Promise:
-    """A member's word that nothing from or to `target` passes; `position` is all that it has (an LSN)."""
+    """A member's word that nothing from or to `target` passes; `position` is all that it has (an LSN).
+
+    heir: the key may be handed over to it (`Local.heir`).
+    """
 
     target: str
     leader_revision: int
     sync_revision: int
     position: int
+    heir: bool = False
     revision: int = 0
 
     @property
@@ -103,6 +109,8 @@ class Local:
     PostgreSQL, still leads to. of_round: what the fence belongs to, None where that is not known.
     follows: the member that primary_conninfo names. primary: PostgreSQL runs as primary.
     position: all that it received or replayed (an LSN); None while PostgreSQL does not answer.
+    heir: its stream was seen to come from the present leader, so it is on that one's timeline, and its
+    Patroni answers.
     """
 
     blocked: frozenset[str] = frozenset()
@@ -111,6 +119,7 @@ class Local:
     follows: str | None = None
     primary: bool = False
     position: int | None = None
+    heir: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,8 @@ class Pace:
     """Times in seconds; all by monotonic clocks.
 
     guard: rule 11. session: the lease of everything that an agent writes. block: rule 9. round_limit: how
-    long promises are waited for. rest_after: no new round for so long after one was given up.
+    long promises are waited for; planned_limit: the same, while clients wait for a switchover.
+    rest_after: no new round for so long after one was given up.
     take_over_after: so long may a coordinator leave undone what can be done.
     """
 
@@ -127,6 +137,7 @@ class Pace:
     session: float
     block: float
     round_limit: float = 6.0
+    planned_limit: float = 2.0
     rest_after: float = 15.0
     take_over_after: float = 1.0
 
