@@ -16,6 +16,7 @@ FAMILY = "inet"
 TABLE = "mirrorforce"
 AGENT_TABLE = "failover_agent"
 AGENT_SETS = ("fenced", "booting")
+CLIENTS_SET = "held"
 """The failover agent's own table, which no converge flushes (`mirrorforce.onhost.failover_agent.packets`)."""
 
 # How `nft --json --numeric` shows the three rules that every host has beside the table of flows.
@@ -71,20 +72,30 @@ def fence_faults(ruleset: Iterable[Mapping[str, Any]]) -> list[str]:
     found = []
     for hook in ("input", "output"):
         chain = chains.get(hook, {})
-        refuses = sum(
-            "reject" in expression
+        refused = {
+            name
             for entry in entries
             if entry.get("rule", {}).get("chain") == hook
-            for expression in entry["rule"]["expr"]
-        )
-        if (chain.get("hook"), chain.get("policy"), refuses) != (hook, "accept", len(AGENT_SETS)):
+            for name in _refused(entry["rule"]["expr"])
+        }
+        if (chain.get("hook"), chain.get("policy"), refused) != (hook, "accept", set(AGENT_SETS)):
             found.append(f"table {AGENT_TABLE} does not fence at hook {hook}")
-    for name in AGENT_SETS:
+    for name in (*AGENT_SETS, CLIENTS_SET):
         if name not in sets:
             found.append(f"table {AGENT_TABLE} has no set {name}")
         elif held := sets[name].get("elem"):
-            found.append(f"a fence stands: {name} {held}")
+            found.append(f"{'clients wait' if name == CLIENTS_SET else 'a fence stands'}: {name} {held}")
     return found
+
+
+def _refused(expressions: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Sets of fences whose members this rule turns away."""
+    expressions = list(expressions)
+    compared = {
+        one["match"].get("right") for one in expressions if isinstance(one.get("match", {}).get("right"), str)
+    }
+    rejects = any("reject" in one for one in expressions)
+    return {name for name in AGENT_SETS if rejects and f"@{name}" in compared}
 
 
 def _table_of(entry: Mapping[str, Any]) -> str | None:

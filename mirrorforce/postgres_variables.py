@@ -147,7 +147,7 @@ def _parameters(estate: Estate, cell: Cell) -> Mapping[str, object]:
         "wal_receiver_timeout": f"{pace.wal_receiver_timeout_ms}ms",
         "wal_receiver_status_interval": "1s",
         # A standby whose first try at a new primary is too early tries again soon: strict mode waits for it.
-        "wal_retrieve_retry_interval": "500ms",
+        "wal_retrieve_retry_interval": "200ms",
         "tcp_keepalives_idle": 2,
         "tcp_keepalives_interval": 1,
         "tcp_keepalives_count": 3,

@@ -28,11 +28,14 @@ PATRONI, AGENTS = "Patroni", "failover agents"
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
+READY_AGAIN_WITHIN = 30.0
+"""Seconds for a standby to be synchronous again after a fence was withdrawn: two to four were seen."""
+
 HELD_FOR = 6.0
 """Seconds for which other standbys' Patroni is held still at most: less than `patroni_watch` lets it hang."""
 
 _HOLD_TIMEOUT = 5.0
-_AGENTS_TIMEOUT = 90.0
+_AGENTS_TIMEOUT = 120.0
 _PATRONICTL_TIMEOUT = 60.0
 _SYNCHRONOUS = ("quorum", "sync")
 
@@ -42,6 +45,7 @@ class Switchover:
     """What happened: from which host to which, and seconds from the order to each stage.
 
     changed: False where the primary was in the wanted site already. by: whose way it was.
+    held: seconds for which the old primary's clients waited before another member led; 0 by Patroni's way.
     writable: the new primary takes writes. followed: every DNS server answers it.
     whole: the old primary streams from it, and resolvers too answer right by both names.
     """
@@ -51,6 +55,7 @@ class Switchover:
     old: str
     new: str
     by: str = PATRONI
+    held: float = 0.0
     writable: float = 0.0
     followed: float = 0.0
     whole: float = 0.0
@@ -59,7 +64,9 @@ class Switchover:
         """As JSON-able values."""
         return {
             "cell": self.cell, "changed": self.changed, "from": self.old, "to": self.new, "by": self.by,
-            "seconds": {"writable": self.writable, "followed": self.followed, "whole": self.whole},
+            "seconds": {
+                "held": self.held, "writable": self.writable, "followed": self.followed, "whole": self.whole,
+            },
         }  # fmt: skip
 
 
@@ -137,17 +144,18 @@ def switchover(
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     started = time.monotonic()
-    refused = _by_agents(ws, change.old, change.new) if estate.fence_and_release else ""
-    by = AGENTS if estate.fence_and_release and not refused else PATRONI
-    if by == PATRONI:
-        if refused:
-            on_progress(f"failover agents do not do it ({refused}): by Patroni's own way")
+    held = _by_agents(ws, change.old, change.new) if estate.fence_and_release else None
+    if isinstance(held, str):
+        on_progress(f"failover agents do not do it ({held}): by Patroni's own way")
+        before = _ready_again(ws, estate, inventory, cell, change)
+    if not isinstance(held, float):
         _hold(ws, estate, others(before, change.old, change.new), change.new)
         started = time.monotonic()
         _order(ws, cell, change.old, change.new)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
-    return Switchover(cell.name, changed=True, old=change.old, new=change.new, by=by, **stages)
+    by, waited = (AGENTS, held) if isinstance(held, float) else (PATRONI, 0.0)
+    return Switchover(cell.name, True, change.old, change.new, by, waited, **stages)  # noqa: FBT003
 
 
 def _look(
@@ -178,8 +186,29 @@ def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
         remote.run(ws, leader["host"], ["sudo", "-n", "systemctl", "start", ETCD_LEADER_MOVER])
 
 
-def _by_agents(ws: Workspace, old: str, new: str) -> str:
-    """Have fences and a key that is handed over do it; why not, or '' where it was done.
+def _ready_again(
+    ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell, change: Plan
+) -> dict[str, Any]:
+    """The cell's part of a status report, once the candidate is synchronous: fences may have cost it that."""
+
+    def ready() -> dict[str, Any] | None:
+        report = _look(ws, estate, inventory, cell, members_alone=True, timeout=status.FOR_A_DECISION)
+        found = status_report.cell_of(report, cell.name)
+        synchronous = [one["host"] for one in found["members"] if one["sync"] in _SYNCHRONOUS]
+        return found if {change.new, *others(found, change.old, change.new or "")} <= {*synchronous} else None
+
+    return waiting.until(
+        ready,
+        limit=READY_AGAIN_WITHIN,
+        otherwise=lambda: MirrorforceError(
+            f"{change.new} is no synchronous standby of {cell.name} any more: nothing was changed",
+            f"mirrorforce status {ws.env}",
+        ),
+    )
+
+
+def _by_agents(ws: Workspace, old: str, new: str) -> float | str:
+    """Have fences and a key that is handed over do it: seconds for which clients waited, or why it was not.
 
     It runs on the primary's host to its end, whether or not this command does.
     """
@@ -194,8 +223,9 @@ def _by_agents(ws: Workspace, old: str, new: str) -> str:
     ]  # fmt: skip
     result = remote.run(ws, old, command, timeout=_AGENTS_TIMEOUT)
     try:
-        return str(json.loads(result.stdout).get("refused", ""))
-    except ValueError:
+        said = json.loads(result.stdout)
+        return str(said["refused"]) if "refused" in said else float(said["handed_over"])
+    except (ValueError, LookupError):
         return (result.stderr.strip() or result.reason or "no answer").splitlines()[-1]
 
 
@@ -221,7 +251,8 @@ def _order(ws: Workspace, cell: Cell, old: str, new: str) -> None:
     """Patroni's own switchover, given on the old primary; it checks the candidate once more."""
     command = [*requests.PATRONICTL, "switchover", cell.name, "--leader", old, "--candidate", new, "--force"]
     result = remote.run(ws, old, command, timeout=_PATRONICTL_TIMEOUT)
-    if not result.ok:
+    # patronictl 4.0.7 ends well also where it says "Switchover failed, details: ...".
+    if not result.ok or "failed, details" in result.stdout:
         said = (result.stderr.strip() or result.stdout.strip() or result.reason).splitlines()[-1]
         raise MirrorforceError(
             f"Patroni refused the switchover of {cell.name} from {old} to {new}: {said}",

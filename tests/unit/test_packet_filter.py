@@ -120,15 +120,17 @@ def test_what_nft_itself_prints_is_read_right() -> None:
 
 def agent_table(*, held: bool = False) -> list[dict[str, Any]]:
     table = {"family": "inet", "table": packet_filter.AGENT_TABLE}
+    reject = {"reject": {"type": "tcp reset"}}
     elements = {"elem": ["198.18.1.20"]} if held else {}
-    sets = [{"set": {**table, "name": name, **elements}} for name in packet_filter.AGENT_SETS]
+    names = (*packet_filter.AGENT_SETS, packet_filter.CLIENTS_SET)
+    sets = [{"set": {**table, "name": name, **elements}} for name in names]
     chains_of_it = [
         {"chain": {**table, "name": hook, "hook": hook, "policy": "accept"}} for hook in ("input", "output")
     ]
     rules = [
-        {"rule": {**table, "chain": hook, "expr": [{"reject": {"type": "tcp reset"}}]}}
+        {"rule": {**table, "chain": hook, "expr": [{"match": {"right": f"@{name}"}}, reject]}}
         for hook in ("input", "output")
-        for _set in packet_filter.AGENT_SETS
+        for name in packet_filter.AGENT_SETS
     ]
     return [*sets, *chains_of_it, *rules]
 
@@ -138,7 +140,9 @@ def test_a_fence_that_is_ready_has_no_fault() -> None:
 
 
 def test_a_fence_that_stands_or_is_not_there_is_told() -> None:
-    assert any("stands" in fault for fault in packet_filter.fence_faults(agent_table(held=True)))
+    told = packet_filter.fence_faults(agent_table(held=True))
+    assert any("stands" in fault for fault in told)
+    assert any("clients wait" in fault for fault in told)
     assert packet_filter.fence_faults(healthy()) != []
     assert packet_filter.fence_faults(agent_table()[:-1]) != []
 

@@ -157,7 +157,7 @@ class Agent:
             self._report.refuse("etcd, or the packet filter, does not answer")
             return False
         finally:
-            self._report.write()
+            self._report.write(self._memory.leader_since)
 
     def _hold(self) -> None:
         """RULE 9: begin the timers of blocks anew."""

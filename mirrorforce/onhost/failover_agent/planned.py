@@ -20,6 +20,7 @@ from mirrorforce.onhost.failover_agent import coordination
 from mirrorforce.onhost.failover_agent.coordination import Open, Refuse
 from mirrorforce.onhost.failover_agent.database import Database
 from mirrorforce.onhost.failover_agent.packets import Fence
+from mirrorforce.onhost.failover_agent.report import leader_since
 from mirrorforce.onhost.failover_agent.store import Store
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ STOPPED_WITHIN_S = 3.0
 HOLD_S = CAUGHT_UP_WITHIN_S + DECIDED_WITHIN_S + STOPPED_WITHIN_S + 1.0
 """The timer of the hold, should this process die."""
 _LOOK_EVERY = 0.02
+_LATER_ELSEWHERE = 2.0
+"""Other agents may have seen the leader key change so much later than this host's."""
 
 
 class RefusedError(Exception):
@@ -57,6 +60,7 @@ def hand_over(settings: Settings, to: str) -> Held:
     fence = Fence(settings.addresses, settings.postgres_port, settings.patroni_port)
     try:
         _opening(store, settings.me, to)  # what stands against it is known before anybody waits
+        _guard_time(settings.pace.guard)
         database.checkpoint(CHECKPOINT_WITHIN_S)
         store.begin()
         fence.hold_clients(HOLD_S)
@@ -66,6 +70,13 @@ def hand_over(settings: Settings, to: str) -> Held:
             fence.let_clients_go()
     except (EtcdError, CommandError, psycopg2.Error) as fault:
         raise RefusedError(str(fault).strip()) from fault
+
+
+def _guard_time(guard: float) -> None:
+    """RULE 11: wait until agents may release again, by what this host's own saw; nobody is held yet."""
+    since = leader_since()
+    left = guard if since is None else since + guard - time.monotonic()
+    time.sleep(max(0.0, left + _LATER_ELSEWHERE))
 
 
 def _held(settings: Settings, store: Store, database: Database, to: str) -> Held:

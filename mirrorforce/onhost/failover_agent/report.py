@@ -23,6 +23,14 @@ _AFRESH_S = 15.0
 log = logging.getLogger("failover_agent")
 
 
+def leader_since(file: Path = FILE) -> float | None:
+    """Since when (CLOCK_MONOTONIC) this host's agent has seen the leader key as it is; None: not known."""
+    try:
+        return float(json.loads(file.read_text(encoding="utf-8"))["leader_since"])
+    except (OSError, ValueError, LookupError):
+        return None
+
+
 class Report:
     """The last decisions, and the refusal that stands."""
 
@@ -44,9 +52,11 @@ class Report:
             self.say(f"refused: {why}")
         self._refusal = why
 
-    def write(self) -> None:
-        """Bring the file up to date."""
-        text = json.dumps({"refusal": self._refusal, "decisions": list(self._decisions)})
+    def write(self, leader_since: float) -> None:
+        """Bring the file up to date. leader_since: when the leader key became what it is, CLOCK_MONOTONIC."""
+        text = json.dumps(
+            {"refusal": self._refusal, "decisions": list(self._decisions), "leader_since": leader_since}
+        )
         now = time.monotonic()
         # Also where nothing is new: a file that grows old is an agent that hangs.
         if text != self._written or now - self._at > _AFRESH_S:
