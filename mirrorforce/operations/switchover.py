@@ -222,11 +222,16 @@ def _by_agents(ws: Workspace, old: str, new: str) -> float | str:
         "/usr/bin/python3", "-m", "mirrorforce.onhost.failover_agent", "hand-over", new,
     ]  # fmt: skip
     result = remote.run(ws, old, command, timeout=_AGENTS_TIMEOUT)
+    return held_for(result.stdout, result.stderr.strip() or result.reason)
+
+
+def held_for(answer: str, otherwise: str) -> float | str:
+    """What the host said: seconds for which clients waited, or why it was not done. Pure."""
     try:
-        said = json.loads(result.stdout)
+        said = json.loads(answer)
         return str(said["refused"]) if "refused" in said else float(said["handed_over"])
-    except (ValueError, LookupError):
-        return (result.stderr.strip() or result.reason or "no answer").splitlines()[-1]
+    except (ValueError, TypeError, LookupError):
+        return (otherwise or "no answer").splitlines()[-1]
 
 
 def _hold(ws: Workspace, estate: Estate, members: Sequence[str], new: str) -> None:

@@ -31,6 +31,7 @@ FAILING = replace(QUIET, votes=VOTES)
 OPENED = replace(FAILING, round=ROUND)
 PROMISED = replace(OPENED, promises=PROMISES)
 SEES = Known(suspicious=True, leader_seen_for=60.0)
+IDLE = replace(SEES, mine=False, idle_for=PACE.take_over_after)
 FENCED = Local(frozenset({"old"}), of_round=ROUND.identity, follows="old", position=100)
 
 
@@ -191,6 +192,97 @@ def test_a_release_compares_all_that_it_counted_and_deletes_the_leader_first() -
     assert sent.operations[:2] == (Delete("/service/na1/leader"), Put("/service/na1/sync", "{}"))
 
 
+ABLE = {name: replace(one, heir=True) for name, one in PROMISES.items()}
+PLANNED = replace(ROUND, planned=True)
+CONSENTED = replace(QUIET, round=PLANNED, promises=ABLE)
+CALM = replace(SEES, suspicious=False)
+
+
+def release(view: View, known: Known = SEES) -> Release:
+    step = coordination.next_step("s1", view, known, PACE)
+    assert isinstance(step, Release), step
+    return step
+
+
+def test_the_key_is_handed_over_to_the_best_that_can_lead() -> None:
+    view = replace(PROMISED, promises=ABLE)
+    assert release(view).heir == "s1"
+    assert release(view, replace(SEES, order=("s2", "s1"))).heir == "s2"
+    behind = {**ABLE, "s1": replace(ABLE["s1"], position=99)}
+    assert release(replace(PROMISED, promises=behind)).heir == "s2"
+
+
+def test_where_nobody_of_the_best_can_lead_patronis_race_decides() -> None:
+    assert release(PROMISED).heir is None
+    behind = {"s1": PROMISES["s1"], "s2": replace(ABLE["s2"], position=99)}
+    assert release(replace(PROMISED, promises=behind)).heir is None
+
+
+def test_a_key_that_is_handed_over_names_its_heir_for_the_ttl_at_most() -> None:
+    sent = CELL.release(PROMISED, ROUND, ABLE, "{}", "s2")
+    assert sent.operations[0] == Put("/service/na1/leader", "s2", Hangs.ON_THE_TTL)
+    assert set(sent.compares) == set(CELL.release(PROMISED, ROUND, ABLE, "{}").compares)
+
+
+def test_a_switchover_needs_the_primarys_consent_and_no_suspicion() -> None:
+    assert coordination.planned("old", "s1", QUIET) == Open(Round("s1", "old", 7, 5, planned=True))
+    assert release(CONSENTED, CALM).heir == "s1"
+    assert isinstance(coordination.next_step("s1", replace(CONSENTED, round=ROUND), CALM, PACE), Close)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"leader": Leader("s2", 8)}, "s2 leads"),
+        ({"leader": None}, "nobody leads"),
+        ({"round": ROUND}, "a round against old"),
+        ({"paused": True}, "paused"),
+        ({"failover": True}, "switchover"),
+        ({"maintenance": True}, "maintenance"),
+        (
+            {"sync": replace(SYNC, voters=frozenset({"s2"})), "alive": frozenset({"s2", "old"})},
+            "s1 is no sync",
+        ),
+        ({"alive": frozenset({"s1", "old"})}, "too few"),
+        ({"promises": {"s2": Promise("old", 7, 4, 1)}}, "earlier round"),
+    ],
+)
+def test_what_stands_against_a_switchover_is_said_before_anybody_waits(
+    change: dict[str, object], word: str
+) -> None:
+    step = coordination.planned("old", "s1", replace(QUIET, **change))  # type: ignore[arg-type]
+    assert isinstance(step, Refuse)
+    assert word in step.why
+
+
+@pytest.mark.parametrize(
+    ("view", "known", "word"),
+    [
+        pytest.param(CONSENTED, replace(CALM, leader_seen_for=3.0), "changed less", id="guard time"),
+        pytest.param(replace(CONSENTED, promises=PROMISES), CALM, "behind", id="the candidate cannot lead"),
+        pytest.param(
+            replace(CONSENTED, promises={**ABLE, "s1": replace(ABLE["s1"], position=99)}), CALM, "behind",
+            id="the other standby has more",
+        ),
+        pytest.param(
+            replace(CONSENTED, promises={"s1": ABLE["s1"]}), replace(CALM, round_for=2.1), "no promise of s2",
+            id="a promise is missing",
+        ),
+        pytest.param(replace(CONSENTED, maintenance=True), CALM, "maintenance", id="a brake"),
+    ],
+)  # fmt: skip
+def test_a_planned_round_ends_early_rather_than_to_keep_clients_waiting(
+    view: View, known: Known, word: str
+) -> None:
+    step = coordination.next_step("s1", view, known, PACE)
+    assert isinstance(step, Close)
+    assert word in step.why
+
+
+def test_nobody_takes_a_planned_round_over() -> None:
+    assert coordination.next_step("s2", CONSENTED, IDLE, PACE) is None
+
+
 @pytest.mark.parametrize(("value", "asks"), [("{}", False), ("", False), ('{"leader": "old"}', True)])
 def test_what_patroni_leaves_behind_after_a_switchover_asks_for_nothing(value: str, asks: bool) -> None:  # noqa: FBT001
     view = CELL.read([KeyValue("/service/na1/failover", value, 30)], "s1")
@@ -210,8 +302,8 @@ def test_a_promise_that_comes_late_does_not_fit_any_more() -> None:
 
 def test_what_is_written_is_read_again() -> None:
     vote = CELL.vote("s1", VOTES["s1"]).operations[0]
-    promise = CELL.promise("s1", QUIET, PROMISES["s1"]).operations[0]
-    opened = CELL.open(QUIET, ROUND).operations[0]
+    promise = CELL.promise("s1", QUIET, ABLE["s1"]).operations[0]
+    opened = CELL.open(QUIET, PLANNED).operations[0]
     found = [KeyValue(one.key, one.value, 10) for one in (vote, promise, opened) if isinstance(one, Put)]
     sync = {"leader": "old", "sync_standby": "s1,s2", "quorum": 1}
     found += [
@@ -222,7 +314,7 @@ def test_what_is_written_is_read_again() -> None:
     ]
     view = CELL.read(found, "s1")
     assert (view.leader, view.sync, view.own, view.config_revision) == (LEADER, SYNC, 10, 2)
-    assert (view.round, view.promises) == (replace(ROUND, revision=10), {"s1": PROMISES["s1"]})
+    assert (view.round, view.promises) == (replace(PLANNED, revision=10), {"s1": ABLE["s1"]})
     assert (view.votes, view.alive) == ({"s1": VOTES["s1"]}, frozenset({"s1"}))
     assert view.paused
     assert not view.failover
@@ -266,6 +358,15 @@ def test_a_boot_blocks_streams_alone_so_that_a_cold_cell_can_vote() -> None:
     assert not [line for line in booting if "8008" in line]
 
 
+def test_clients_are_held_and_members_are_not() -> None:
+    held = [
+        line for line in packets.table(5432, 8008, members=["198.18.1.20"]).splitlines() if "@held" in line
+    ]
+    assert all("ip saddr != { 198.18.1.20 }" in line for line in held)
+    assert [line.rsplit(" ", 1)[1] for line in held] == ["reset", "drop"]
+    assert "@held" not in packets.table(5432, 8008)
+
+
 def test_the_source_of_a_stream_is_read_from_primary_conninfo() -> None:
     assert source_in("user=replicator host=198.18.1.20 port=5432 sslmode=verify-full") == "198.18.1.20"
     assert source_in("dbname=postgres user=x passfile=/x host='east-na1'") == "east-na1"
@@ -276,9 +377,6 @@ def test_a_busy_etcd_is_asked_ever_less_often() -> None:
     pauses = [pause_after(failures) for failures in range(1, 12)]
     assert pauses == sorted(pauses)
     assert pauses[0] < 0.5 < pauses[-1] < 10
-
-
-IDLE = replace(SEES, mine=False, idle_for=PACE.take_over_after)
 
 
 @given(st.floats(0.2, 1.5), st.lists(st.floats(0.0, 60.0), max_size=20))

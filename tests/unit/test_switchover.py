@@ -6,7 +6,7 @@ import pytest
 
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names
-from mirrorforce.operations.switchover import others, plan, stages_reached
+from mirrorforce.operations.switchover import held_for, others, plan, stages_reached
 
 
 def member(host: str, role: str = "standby", sync: str | None = "quorum", **more: object) -> dict[str, Any]:
@@ -128,3 +128,19 @@ def test_a_wrong_name_gets_the_nearest_right_one() -> None:
     with pytest.raises(BadInputError, match="there is no site 'eastt'") as refused:
         names.known("site", "eastt", ["east", "west"])
     assert refused.value.next_step == "did you mean 'east'?"
+
+
+@pytest.mark.parametrize(
+    ("answer", "otherwise", "outcome"),
+    [
+        ('{"handed_over": 0.812, "stopped": 1.1}', "", 0.812),
+        ('{"refused": "maintenance is on"}', "", "maintenance is on"),
+        ("", "Failed to start transient service unit.\nIt exists already.", "It exists already."),
+        ("", "", "no answer"),
+        ("[]", "", "no answer"),
+    ],
+)
+def test_what_the_primarys_host_says_is_how_long_clients_waited_or_why_not(
+    answer: str, otherwise: str, outcome: float | str
+) -> None:
+    assert held_for(answer, otherwise) == outcome
