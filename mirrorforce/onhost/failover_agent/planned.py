@@ -26,6 +26,7 @@ from mirrorforce.onhost.failover_agent.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mirrorforce.onhost.failover_agent.keys import Transaction
     from mirrorforce.onhost.failover_agent.settings import Settings
     from mirrorforce.onhost.failover_agent.view import View
 
@@ -63,9 +64,10 @@ def hand_over(settings: Settings, to: str) -> Held:
         _guard_time(settings.pace.guard)
         database.checkpoint(CHECKPOINT_WITHIN_S)
         store.begin()
+        view, opening = _opening(store, settings.me, to)
         fence.hold_clients(HOLD_S)
         try:
-            return _held(settings, store, database, to)
+            return _held(store, database, settings.me, to, settings.cell.open(view, opening.round))
         finally:
             fence.let_clients_go()
     except (EtcdError, CommandError, psycopg2.Error) as fault:
@@ -79,14 +81,13 @@ def _guard_time(guard: float) -> None:
     time.sleep(max(0.0, left + _LATER_ELSEWHERE))
 
 
-def _held(settings: Settings, store: Store, database: Database, to: str) -> Held:
-    """While clients wait."""
+def _held(store: Store, database: Database, me: str, to: str, opening: Transaction) -> Held:
+    """While clients wait; that nothing changed since they do not is compared by the transaction."""
     began = time.monotonic()
     _within(CAUGHT_UP_WITHIN_S, lambda: database.missing(to) == 0, f"{to} did not catch up")
-    view, opening = _opening(store, settings.me, to)
-    if not store.carry_out(settings.cell.open(view, opening.round)):
+    if not store.carry_out(opening):
         raise RefusedError("the cell changed at that moment")
-    _within(DECIDED_WITHIN_S, lambda: _decided(store, settings.me), "agents did not decide")
+    _within(DECIDED_WITHIN_S, lambda: _decided(store, me), "agents did not decide")
     handed_over = time.monotonic() - began
     stopped = time.monotonic() + STOPPED_WITHIN_S
     while database.is_primary() and time.monotonic() < stopped:
