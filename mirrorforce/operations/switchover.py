@@ -143,12 +143,15 @@ def switchover(
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
-    started = time.monotonic()
     held = _by_agents(ws, change.old, change.new) if estate.fence_and_release else None
     if isinstance(held, str):
         on_progress(f"failover agents do not do it ({held}): by Patroni's own way")
         before = _ready_again(ws, estate, inventory, cell, change)
-    if not isinstance(held, float):
+    if isinstance(held, float):
+        started = (
+            time.monotonic() - held
+        )  # before that nobody waited, for the guard time to end or a checkpoint
+    else:
         _hold(ws, estate, others(before, change.old, change.new), change.new)
         started = time.monotonic()
         _order(ws, cell, change.old, change.new)

@@ -43,9 +43,11 @@ class Sample:
 def limit(declared: float, took: Iterable[float]) -> float:
     """Seconds that the next look may take, by what the last answered ones took: a busy server gets more.
 
-    Never less than what was declared of it, never more than LONGEST_LIMIT_S.
+    Never less than what was declared of it, never more than LONGEST_LIMIT_S. The slowest alone is no habit: a
+    single slow answer would cost a failover within the next ten seconds a second.
     """
-    return max(declared, min(LONGEST_LIMIT_S, SLOWER * max(took, default=0.0)))
+    slow = sorted(took)[-2:]
+    return max(declared, min(LONGEST_LIMIT_S, SLOWER * (slow[0] if len(slow) > 1 else 0.0)))
 
 
 def streak_after(streak: int, sample: Sample) -> int:
