@@ -146,7 +146,7 @@ class Agent:
             for _step in range(STEPS_AT_ONCE):
                 seen = self._store.see()
                 self._remember(seen)
-                self._judge(seen.view)
+                seen = replace(seen, view=self._judge(seen.view))
                 if not self._step(seen):
                     break
             self._failures = 0
@@ -171,7 +171,7 @@ class Agent:
             self._blocked, self._blocked_asked = self._fence.blocked(), now
         return self._blocked
 
-    def _look(self) -> Local:
+    def _look(self, view: View) -> Local:
         """How this host is. RULE 2: the position is asked for after it is known what leads to whom."""
         blocked = self._held()
         linked = self._fence.linked() if blocked else frozenset()
@@ -188,8 +188,8 @@ class Agent:
             follows=follows,
             primary=server.primary if server else False,
             position=server.position if server else None,
-            # Asked for only once nothing else is to be done about the fence: the question takes its time.
-            heir=bool(blocked) and not linked and self._may_lead(),
+            # Asked for only when the promise is next: the question takes its time.
+            heir=bool(blocked) and not linked and self._settings.me not in view.promises and self._may_lead(),
         )
 
     def _follow(self, server: Server | None) -> None:
@@ -227,8 +227,11 @@ class Agent:
         others = leader is not None and leader.name != self._settings.me
         self._target = Target(leader.name, member.address) if leader and member and others else None
 
-    def _judge(self, view: View) -> None:
-        """Count what the probes saw since, and let etcd know when it is enough, or no longer."""
+    def _judge(self, view: View) -> View:
+        """Count what the probes saw since, and let etcd know when it is enough, or no longer.
+
+        Returns the view with this member's vote as it is from now on: to read it again takes a round trip.
+        """
         settings, leader = self._settings, view.leader
         stream = self._stream_lives()
         while self._samples:
@@ -243,6 +246,8 @@ class Agent:
         if view.votes.get(settings.me) != vote:
             self._report.say(f"sees {vote.target} fail" if vote else "no longer sees the primary fail")
             self._store.carry_out(settings.cell.vote(settings.me, vote))
+        others = {name: one for name, one in view.votes.items() if name != settings.me}
+        return replace(view, votes=others | ({settings.me: vote} if vote else {}))
 
     def _stream_lives(self) -> bool:
         """Whether the stream is evidence of life; one that our own fence ended is none of death."""
@@ -253,7 +258,7 @@ class Agent:
 
     def _step(self, seen: Seen) -> bool:
         """One step; whether another look is worth it at once."""
-        view, local, settings = seen.view, self._look(), self._settings
+        view, local, settings = seen.view, self._look(seen.view), self._settings
         if step := fencing.next_step(settings.me, view, local):
             return self._fencing(view, step)
         known = self._known(view)
