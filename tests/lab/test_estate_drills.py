@@ -121,6 +121,27 @@ def test_a_drill_that_was_killed_is_healed_by_the_next_command(user: User) -> No
 
 
 @pytest.mark.usefixtures("reports")
+def test_agents_hand_a_cell_over_and_leave_it_to_patroni_while_they_keep_still(user: User) -> None:
+    report = json.loads(user.mirrorforce("status", ENV, "--json").out)
+    (here,) = [cell["primary"]["site"] for cell in report["cells"] if cell["name"] == CELL]
+    there = "west" if here == "legacy" else "legacy"
+    away = user.mirrorforce("switchover", CELL, "--to", there)
+    assert away.status == ExitCode.AS_DECLARED, away
+    assert "by failover agents; its clients were held for" in away.out
+    user.mirrorforce("maintenance", CELL, "on")
+    try:
+        home = user.mirrorforce("switchover", CELL, "--to", here)
+    finally:
+        user.mirrorforce("maintenance", CELL, "off")
+    assert home.status == ExitCode.AS_DECLARED, home
+    assert "maintenance is on" in home.out + home.err
+    assert "by Patroni;" in home.out
+    # Nobody is fenced off, and nobody's clients are held.
+    checked = user.mirrorforce("verify", ENV)
+    assert checked.status == ExitCode.AS_DECLARED, checked
+
+
+@pytest.mark.usefixtures("reports")
 def test_a_drill_does_not_start_on_an_estate_that_is_not_healthy(user: User) -> None:
     user.mirrorforce("lab", "power-off", "legacy-na2")
     try:
