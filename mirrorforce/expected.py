@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from mirrorforce import onhost
 from mirrorforce.estate import (
     DNS_PORT,
     ETCD_CLIENT_PORT,
@@ -152,7 +153,7 @@ def secret_files(host: Host) -> tuple[SecretFile, ...]:
 def secret_folders(host: Host) -> tuple[str, ...]:
     """Folders below which nothing may be written by anyone but its owner and group."""
     del host
-    return ("/etc/mirrorforce", "/usr/local/lib/mirrorforce")
+    return ("/etc/mirrorforce", onhost.FOLDER)
 
 
 def certificate_names(estate: Estate, host: Host) -> set[str]:

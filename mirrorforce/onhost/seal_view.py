@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mirrorforce.onhost import FOLDER
 from mirrorforce.onhost.commands import output_of
 from mirrorforce.onhost.facts_system import unit_states
 
@@ -40,7 +41,7 @@ WATCHED = (
     "/etc/unbound",
     "/root/.ssh",
     "/usr/local/bin",
-    "/usr/local/lib/mirrorforce",
+    FOLDER,
     "/usr/local/sbin",
     "/var/spool/cron",
 )

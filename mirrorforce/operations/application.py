@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mirrorforce import remote
 from mirrorforce.errors import MirrorforceError
+from mirrorforce.onhost import PYTHON_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 USER = "app"
 PGBENCH = "/usr/lib/postgresql/17/bin/pgbench"
-_PYTHON_PATH = "PYTHONPATH=/usr/local/lib/mirrorforce"
 
 
 def service(cell: str, *, read_only: bool = False, multi_host: bool = False) -> str:
@@ -67,7 +67,7 @@ class Unit:
         line = [
             "sudo", "-n", "systemd-run", "--quiet", f"--unit={self.name}", f"--uid={self.user}", "--collect",
             "--property=WorkingDirectory=~", f"--property=RuntimeMaxSec={self.seconds:.0f}",
-            f"--setenv={_PYTHON_PATH}", "--", *command,
+            f"--setenv={PYTHON_PATH}", "--", *command,
         ]  # fmt: skip
         _checked(self.host, f"start {self.name}", remote.run(ws, self.host, line, timeout=20.0))
 
@@ -101,7 +101,7 @@ def run_python(
     ws: Workspace, host: str, arguments: Sequence[str], *, timeout: float, user: str = USER
 ) -> str:
     """The same for a module of `mirrorforce.onhost`."""
-    return run(ws, host, ["env", _PYTHON_PATH, "python3", "-m", *arguments], timeout=timeout, user=user)
+    return run(ws, host, ["env", PYTHON_PATH, "python3", "-m", *arguments], timeout=timeout, user=user)
 
 
 def _checked(host: str, what: str, result: Result) -> None:

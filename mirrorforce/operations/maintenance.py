@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.onhost import PYTHON_PATH
 from mirrorforce.operations import names
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 20.0
 _PROGRAM = (
-    "sudo", "-n", "env", "PYTHONPATH=/usr/local/lib/mirrorforce",
+    "sudo", "-n", "env", PYTHON_PATH,
     "python3", "-m", "mirrorforce.onhost.failover_agent", "maintenance",
 )  # fmt: skip
 

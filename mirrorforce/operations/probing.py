@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce import remote
+from mirrorforce.onhost import PYTHON_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from mirrorforce.remote import Result
     from mirrorforce.workspace import Workspace
 
-COMMAND = "sudo -n env PYTHONPATH=/usr/local/lib/mirrorforce python3 -m mirrorforce.onhost.probe"
-"""Where role base puts `mirrorforce.onhost`; root, since keys and packet filters are root's to read."""
+COMMAND = f"sudo -n env {PYTHON_PATH} python3 -m mirrorforce.onhost.probe"
+"""As root, since keys and packet filters are root's to read."""
 
 PATIENCE = 8.0
 """Seconds more that a host has which was reached and is slow, as under a load that leaves it no processor."""

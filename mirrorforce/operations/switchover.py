@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
+from mirrorforce.onhost import PYTHON_PATH
 from mirrorforce.operations import names, requests, status, status_report, waiting
 from mirrorforce.operations.status_problems import dns_problems
 
@@ -221,7 +222,7 @@ def _by_agents(ws: Workspace, old: str, new: str) -> float | str:
         "--property=User=postgres", "--property=AmbientCapabilities=CAP_NET_ADMIN",
         "--property=CapabilityBoundingSet=CAP_NET_ADMIN",
         "--property=LoadCredential=etcd_password:/etc/mirrorforce/etcd_agent_password",
-        "--setenv=PYTHONPATH=/usr/local/lib/mirrorforce",
+        f"--setenv={PYTHON_PATH}",
         "/usr/bin/python3", "-m", "mirrorforce.onhost.failover_agent", "hand-over", new,
     ]  # fmt: skip
     result = remote.run(ws, old, command, timeout=_AGENTS_TIMEOUT)
@@ -249,7 +250,7 @@ def _hold(ws: Workspace, estate: Estate, members: Sequence[str], new: str) -> No
     line = (
         "sudo -n systemd-run --quiet --collect --unit=patroni_hold --property=Type=notify "
         f"--property=TimeoutStartSec={HELD_FOR:.0f} --property=RuntimeMaxSec={HELD_FOR:.0f} "
-        f"--property='ExecStopPost={again}' --setenv=PYTHONPATH=/usr/local/lib/mirrorforce "
+        f"--property='ExecStopPost={again}' --setenv={PYTHON_PATH} "
         f"/usr/bin/python3 -m mirrorforce.onhost.patroni_hold {options} --seconds {HELD_FOR:.0f}"
     )
     remote.run_on_all(ws, members, line, timeout=_HOLD_TIMEOUT)
