@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirrorforce import placement, remote
 from mirrorforce.errors import BadInputError, MirrorforceError
-from mirrorforce.onhost import PYTHON_PATH
-from mirrorforce.operations import names, requests, status, status_report, waiting
+from mirrorforce.operations import names, status, status_report, switchover_ways, waiting
 from mirrorforce.operations.status_problems import dns_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from mirrorforce.estate import Cell, Estate
     from mirrorforce.inventory import Inventory
@@ -32,12 +30,6 @@ SETTLED_WITHIN = 90.0
 READY_AGAIN_WITHIN = 30.0
 """Seconds for a standby to be synchronous again after a fence was withdrawn: two to four were seen."""
 
-HELD_FOR = 6.0
-"""Seconds for which other standbys' Patroni is held still at most: less than `patroni_watch` lets it hang."""
-
-_HOLD_TIMEOUT = 5.0
-_AGENTS_TIMEOUT = 120.0
-_PATRONICTL_TIMEOUT = 60.0
 _SYNCHRONOUS = ("quorum", "sync")
 
 
@@ -144,22 +136,22 @@ def switchover(
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
-    held = _by_agents(ws, change.old, change.new) if estate.fence_and_release else None
-    if isinstance(held, str):
-        on_progress(f"failover agents do not do it ({held}): by Patroni's own way")
-        before = _ready_again(ws, estate, inventory, cell, change)
-    if isinstance(held, float):
-        started = (
-            time.monotonic() - held
-        )  # before that nobody waited, for the guard time to end or a checkpoint
-    else:
-        _hold(ws, estate, others(before, change.old, change.new), change.new)
+    by, held = PATRONI, 0.0
+    if estate.fence_and_release:
+        try:
+            by, held = AGENTS, switchover_ways.by_agents(ws, change.old, change.new)
+        except switchover_ways.RefusedError as refused:
+            on_progress(f"failover agents do not do it ({refused}): by Patroni's own way")
+            before = _ready_again(ws, estate, inventory, cell, change)
+    # Nobody waited before clients were held, neither for the guard time to end nor for a checkpoint.
+    started = time.monotonic() - held
+    if by == PATRONI and before["primary"]["host"] != change.new:
+        switchover_ways.hold(ws, estate, others(before, change.old, change.new), change.new)
         started = time.monotonic()
-        _order(ws, cell, change.old, change.new)
+        switchover_ways.order(ws, cell, change.old, change.new)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
-    by, waited = (AGENTS, held) if isinstance(held, float) else (PATRONI, 0.0)
-    return Switchover(cell.name, True, change.old, change.new, by, waited, **stages)  # noqa: FBT003
+    return Switchover(cell.name, True, change.old, change.new, by, held, **stages)  # noqa: FBT003
 
 
 def _look(
@@ -193,11 +185,16 @@ def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
 def _ready_again(
     ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell, change: Plan
 ) -> dict[str, Any]:
-    """The cell's part of a status report, once the candidate is synchronous: fences may have cost it that."""
+    """The cell's part of a status report, once its standbys are synchronous: fences may have cost them that.
+
+    Or once the candidate leads: where no answer came from the host, it may have been done.
+    """
 
     def ready() -> dict[str, Any] | None:
         report = _look(ws, estate, inventory, cell, members_alone=True, timeout=status.FOR_A_DECISION)
         found = status_report.cell_of(report, cell.name)
+        if found["primary"] and found["primary"]["host"] == change.new:
+            return found
         synchronous = [one["host"] for one in found["members"] if one["sync"] in _SYNCHRONOUS]
         return found if {change.new, *others(found, change.old, change.new or "")} <= {*synchronous} else None
 
@@ -209,64 +206,6 @@ def _ready_again(
             f"mirrorforce status {ws.env}",
         ),
     )
-
-
-def _by_agents(ws: Workspace, old: str, new: str) -> float | str:
-    """Have fences and a key that is handed over do it: seconds for which clients waited, or why it was not.
-
-    It runs on the primary's host to its end, whether or not this command does.
-    """
-    command = [
-        "sudo", "-n", "systemd-run", "--quiet", "--collect", "--wait", "--pipe",
-        "--unit=failover_agent_hand_over", f"--property=RuntimeMaxSec={_AGENTS_TIMEOUT:.0f}",
-        "--property=User=postgres", "--property=AmbientCapabilities=CAP_NET_ADMIN",
-        "--property=CapabilityBoundingSet=CAP_NET_ADMIN",
-        "--property=LoadCredential=etcd_password:/etc/mirrorforce/etcd_agent_password",
-        f"--setenv={PYTHON_PATH}",
-        "/usr/bin/python3", "-m", "mirrorforce.onhost.failover_agent", "hand-over", new,
-    ]  # fmt: skip
-    result = remote.run(ws, old, command, timeout=_AGENTS_TIMEOUT)
-    return held_for(result.stdout, result.stderr.strip() or result.reason)
-
-
-def held_for(answer: str, otherwise: str) -> float | str:
-    """What the host said: seconds for which clients waited, or why it was not done. Pure."""
-    try:
-        said = json.loads(answer)
-        return str(said["refused"]) if "refused" in said else float(said["handed_over"])
-    except (ValueError, TypeError, LookupError):
-        return (otherwise or "no answer").splitlines()[-1]
-
-
-def _hold(ws: Workspace, estate: Estate, members: Sequence[str], new: str) -> None:
-    """Keep the Patroni of these members from looking while nobody leads (`onhost.patroni_hold`).
-
-    It goes on when the new primary leads, and HELD_FOR seconds later at the latest. A host where that cannot
-    be done does as Patroni does by itself.
-    """
-    candidate = next(host for host in placement.hosts(estate) if host.name == new)
-    options = " ".join(f"--{name} {value}" for name, value in requests.patroni(candidate).items())
-    again = "/usr/bin/systemctl kill --kill-whom=main --signal=CONT patroni.service"
-    line = (
-        "sudo -n systemd-run --quiet --collect --unit=patroni_hold --property=Type=notify "
-        f"--property=TimeoutStartSec={HELD_FOR:.0f} --property=RuntimeMaxSec={HELD_FOR:.0f} "
-        f"--property='ExecStopPost={again}' --setenv={PYTHON_PATH} "
-        f"/usr/bin/python3 -m mirrorforce.onhost.patroni_hold {options} --seconds {HELD_FOR:.0f}"
-    )
-    remote.run_on_all(ws, members, line, timeout=_HOLD_TIMEOUT)
-
-
-def _order(ws: Workspace, cell: Cell, old: str, new: str) -> None:
-    """Patroni's own switchover, given on the old primary; it checks the candidate once more."""
-    command = [*requests.PATRONICTL, "switchover", cell.name, "--leader", old, "--candidate", new, "--force"]
-    result = remote.run(ws, old, command, timeout=_PATRONICTL_TIMEOUT)
-    # patronictl 4.0.7 ends well also where it says "Switchover failed, details: ...".
-    if not result.ok or "failed, details" in result.stdout:
-        said = (result.stderr.strip() or result.stdout.strip() or result.reason).splitlines()[-1]
-        raise MirrorforceError(
-            f"Patroni refused the switchover of {cell.name} from {old} to {new}: {said}",
-            f"mirrorforce status {ws.env}; mirrorforce ssh {old} journalctl -u patroni -n 50",
-        )
 
 
 def _stages(  # noqa: PLR0913, PLR0917 (the environment, the change, and whom to tell)

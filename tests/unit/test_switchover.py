@@ -6,7 +6,8 @@ import pytest
 
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names
-from mirrorforce.operations.switchover import held_for, others, plan, stages_reached
+from mirrorforce.operations.switchover import others, plan, stages_reached
+from mirrorforce.operations.switchover_ways import RefusedError, held_for
 
 
 def member(host: str, role: str = "standby", sync: str | None = "quorum", **more: object) -> dict[str, Any]:
@@ -130,17 +131,19 @@ def test_a_wrong_name_gets_the_nearest_right_one() -> None:
     assert refused.value.next_step == "did you mean 'east'?"
 
 
+def test_the_primarys_host_says_for_how_long_clients_waited() -> None:
+    assert held_for('{"handed_over": 0.812, "stopped": 1.1}', "") == 0.812
+
+
 @pytest.mark.parametrize(
-    ("answer", "otherwise", "outcome"),
+    ("answer", "otherwise", "why"),
     [
-        ('{"handed_over": 0.812, "stopped": 1.1}', "", 0.812),
         ('{"refused": "maintenance is on"}', "", "maintenance is on"),
         ("", "Failed to start transient service unit.\nIt exists already.", "It exists already."),
         ("", "", "no answer"),
         ("[]", "", "no answer"),
     ],
 )
-def test_what_the_primarys_host_says_is_how_long_clients_waited_or_why_not(
-    answer: str, otherwise: str, outcome: float | str
-) -> None:
-    assert held_for(answer, otherwise) == outcome
+def test_or_why_it_was_not_done(answer: str, otherwise: str, why: str) -> None:
+    with pytest.raises(RefusedError, match=why):
+        held_for(answer, otherwise)
