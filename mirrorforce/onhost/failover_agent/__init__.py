@@ -1,6 +1,6 @@
-"""The failover agent: beside Patroni on each database host, it can only make a failover earlier.
+"""The failover agent: beside Patroni on each database host, it makes failovers earlier and switchovers shorter.
 
 The decisions (`rules`, `fencing`, `coordination`, `suspicion`) and the words of etcd (`keys`) are pure;
-`store`, `packets`, `database` and `probes` act, `agent` brings them together. Standard library only, and
-psycopg2, which Patroni brings. docs/failover.md says why it is safe, models/ holds the rules to it.
+`store`, `packets`, `database` and `probes` act, `agent` and `planned` bring them together. Standard library only, and
+psycopg2, which Patroni brings. docs/fence-and-release.md says why it is safe, models/ holds the rules to it.
 """
