@@ -244,6 +244,13 @@ def test_a_switchover_needs_the_primarys_consent_and_no_suspicion() -> None:
             "s1 is no sync",
         ),
         ({"alive": frozenset({"s1", "old"})}, "too few"),
+        (
+            {
+                "alive": frozenset({"s2", "old"}),
+                "sync": replace(SYNC, quorum=0, voters=frozenset({"s1", "s2"})),
+            },
+            "s1 is no sync",
+        ),
         ({"promises": {"s2": Promise("old", 7, 4, 1)}}, "earlier round"),
     ],
 )

@@ -103,8 +103,8 @@ def planned(me: str, to: str, view: View) -> Open | Refuse:
         return Refuse(f"a round against {view.round.target} is open")
     if why := rules.brake(view):
         return Refuse(why)
-    if sync is None or to not in sync.voters:
-        return Refuse(f"{to} is no synchronous standby")
+    if sync is None or to not in sync.voters & view.alive:
+        return Refuse(f"{to} is no synchronous standby with an agent")
     if why := _unready(view, leader, sync):
         return Refuse(why)
     return Open(Round(to, me, leader.revision, sync.revision, planned=True))

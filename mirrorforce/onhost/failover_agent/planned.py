@@ -67,7 +67,7 @@ def hand_over(settings: Settings, to: str) -> Held:
         view, opening = _opening(store, settings.me, to)
         fence.hold_clients(HOLD_S)
         try:
-            return _held(store, database, settings.me, to, settings.cell.open(view, opening.round))
+            return _held(settings, store, database, to, settings.cell.open(view, opening.round))
         finally:
             fence.let_clients_go()
     except (EtcdError, CommandError, psycopg2.Error) as fault:
@@ -81,18 +81,29 @@ def _guard_time(guard: float) -> None:
     time.sleep(max(0.0, left + _LATER_ELSEWHERE))
 
 
-def _held(store: Store, database: Database, me: str, to: str, opening: Transaction) -> Held:
-    """While clients wait; that nothing changed since they do not is compared by the transaction."""
+def _held(settings: Settings, store: Store, database: Database, to: str, opening: Transaction) -> Held:
+    """While clients wait; that nothing changed since they do is compared by the transaction."""
     began = time.monotonic()
     _within(CAUGHT_UP_WITHIN_S, lambda: database.missing(to) == 0, f"{to} did not catch up")
     if not store.carry_out(opening):
         raise RefusedError("the cell changed at that moment")
-    _within(DECIDED_WITHIN_S, lambda: _decided(store, me), "agents did not decide")
+    try:
+        _within(DECIDED_WITHIN_S, lambda: _decided(store, settings.me), "agents did not decide")
+    except RefusedError:
+        _give_up(settings, store)
+        raise
     handed_over = time.monotonic() - began
     stopped = time.monotonic() + STOPPED_WITHIN_S
     while database.is_primary() and time.monotonic() < stopped:
         time.sleep(_LOOK_EVERY)
     return Held(round(handed_over, 3), round(time.monotonic() - began, 3))
+
+
+def _give_up(settings: Settings, store: Store) -> None:
+    """End the round, or it might still come to something when nobody waits for it."""
+    now = store.see().view.round
+    if now and now.planned and now.target == settings.me:
+        store.carry_out(settings.cell.close(now))
 
 
 def _opening(store: Store, me: str, to: str) -> tuple[View, Open]:
