@@ -136,6 +136,10 @@ proctype Primary() {
   SET_NAMES(5, 2) SET_NAMES(6, 2) SET_NAMES(7, 2)
 #endif
 #endif
+#ifdef FLOOR
+  :: d_step { up && leader == OLD && (floor != acked || no_floor) ->
+       TELL("primary: the floor is row %d\n", acked); floor = acked; no_floor = 0 }
+#endif
 #ifdef HOLE_B
   :: d_step { up && writing && !went_on -> TELL("primary: takes its write for lost\n"); went_on = 1 }
 #endif
@@ -158,7 +162,7 @@ proctype Etcd() {
        if
        :: write_fits ->
             TELL("etcd: /sync is V = set %d, quorum %d\n", new_voters, new_quorum);
-            voters = new_voters; quorum = new_quorum; sync_changed();
+            voters = new_voters; quorum = new_quorum; sync_changed(); SYNC_WRITTEN;
             if :: WAITS -> read_sync() :: else fi
        :: else -> TELL("etcd: refuses the write of /sync\n")
        fi;

@@ -106,6 +106,13 @@
 #define GUARD_TIME_OVER (STALE == 0)
 #endif
 
+/* FLOOR: a member promotes only with the floor of the present /sync, and with all that it says. */
+#ifdef FLOOR
+#define MAY_LEAD(s) (!no_floor && position[s] >= floor)
+#else
+#define MAY_LEAD(s) (1)
+#endif
+
 /* Brakes: neither while paused nor during a switchover; both are compared by the transaction too. */
 #ifdef NO_BRAKES
 #define BRAKES_OFF (1)

@@ -117,7 +117,7 @@ proctype Standby(byte s) {
   :: d_step { race[s] == WON && VACANT ->
        TELL("s%d: takes the leader key\n", s + 1);
        KEY_TAKEN_BY(STANDBY(s)); race[s] = HOLDS; RACE_ENDS(s); SWITCHOVER_OVER }
-  :: d_step { race[s] == HOLDS && leader == STANDBY(s) && FOLLOWED_UP ->
+  :: d_step { race[s] == HOLDS && leader == STANDBY(s) && FOLLOWED_UP && MAY_LEAD(s) ->
        TELL("s%d: promotes, with %d rows of %d acknowledged\n", s + 1, position[s], acked);
        race[s] = LEADS; fork = position[s]; promoted = 1;
        linked = WITHOUT(s, linked); follows = WITH(s, follows); CUT(s);

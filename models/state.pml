@@ -98,6 +98,15 @@ byte wanted;               /* /failover names this candidate: 1 + its number */
 #define wanted 0
 #endif
 
+/* -DFLOOR, not built: on record is a row that the primary had with the present /sync, none lower than acknowledged. */
+#ifdef FLOOR
+byte floor;
+bool no_floor;             /* /sync was written since */
+#define SYNC_WRITTEN no_floor = 1
+#else
+#define SYNC_WRITTEN skip
+#endif
+
 /* -DBLAME_RELEASE: a run ends where a candidate would promote that took its key in a vacancy which no release made.
  * What Patroni loses by itself is left out so. */
 #ifdef BLAME_RELEASE

@@ -115,6 +115,7 @@ _LIMITS = (
 _PATRONI = (
     _holds("patroni", "TERMS PATRONI_ALONE", "with the holes below closed", nightly=True),
     _broken("patroni-shrinks", "PATRONI_ALONE HOLE_A=1", "A: `/sync` shrinks to one that lacks a row"),
+    _holds("patroni-floor", "PATRONI_ALONE HOLE_A=1 FLOOR", "A, closed by a floor for who may promote"),
     _broken("patroni-late-write", "PATRONI_ALONE HOLE_B", "B: a write of `/sync` taken for lost is applied"),
     _broken("patroni-frozen", "PATRONI_ALONE FREEZE", "Patroni hangs, PostgreSQL runs, no watchdog"),
     _broken("patroni-paused", "PATRONI_ALONE PAUSE", "paused, cut off from etcd, resumed"),
