@@ -66,7 +66,9 @@
 #include "rules.pml"
 #include "patroni.pml"
 #include "standby.pml"
+#ifndef PATRONI_ALONE
 #include "agents.pml"
+#endif
 
 #if CALM
 /* Without voters Patroni elects nobody (finding D): counted as stuck with STRICT_END only. */
