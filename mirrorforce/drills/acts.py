@@ -22,6 +22,7 @@ class Verb(StrEnum):
       hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. Both.
     - LET_AGENT_DIE: hosts, moment. SIGKILL to the failover agent as soon as that has happened to it, once and
       within the next minutes; its unit starts it again.
+    - PART, JOIN: hosts. Between a member and the other members of its cell no packet passes; all others do.
     - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
     - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
       the second; DELAY makes the declared round trip `amount` times as long; LOSE drops `amount` per cent of
@@ -48,6 +49,8 @@ class Verb(StrEnum):
     FREEZE_PATRONI = "freeze Patroni alone on"
     LET_AGENT_DIE = "let the failover agent die on"
     THAW = "thaw"
+    PART = "cut off from other members"
+    JOIN = "connect with other members"
     ISOLATE = "isolate"
     REJOIN = "rejoin"
     CUT = "cut"

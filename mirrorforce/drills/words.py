@@ -105,6 +105,11 @@ WORDS: Mapping[Verb, Word] = {
         fault=False,
     ),
     Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI),
+    Verb.PART: Word(
+        _MEMBERS,
+        "lets no packet pass between the member and the others of its cell; to etcd and clients all do",
+    ),
+    Verb.JOIN: _undo(_MEMBERS, "lets them pass again", Verb.PART),
     Verb.ISOLATE: Word(_SITES, "lets no packet pass between the site and any other; inside it all goes on"),
     Verb.REJOIN: _undo(_SITES, "connects the site again", Verb.ISOLATE),
     Verb.CUT: Word(_LINKS, "lets no packet pass the link in either direction"),

@@ -54,6 +54,7 @@ EVERYTHING = (
     Act(Verb.CUT_ONE_WAY, links=(LINK,)),
     Act(Verb.DELAY, links=(LINK,), amount=2),
     Act(Verb.ISOLATE, sites=("west",)),
+    Act(Verb.PART, hosts=(MEMBER,)),
     Act(Verb.FREEZE, hosts=(MEMBER,)),
     Act(Verb.STOP_ETCD, hosts=(MEMBER,)),
     Act(Verb.FILL_WAL, hosts=(MEMBER,)),

@@ -118,6 +118,7 @@ class Stage:
             disk_speed.slowed(ESTATE, MEMBER),
             self.said(MEMBER, units),
             self.said(MEMBER, f"sudo ls {WAL}"),
+            self.said(MEMBER, "sudo nft list tables"),
             self.one_byte(MEMBER, WAL),
             ledger.outstanding(self.ctx.ws),
         )
@@ -180,6 +181,16 @@ def test_faults_of_one_link_are_laid_over_each_other_and_undone_in_any_order(sta
     state = links.observe(ESTATE, *LINK)
     assert state
     assert (state.spec.round_trip_ms, state.down_at) == (ROUND_TRIP_MS, ("west",))
+
+
+def test_a_member_may_be_cut_off_from_the_others_of_its_cell_and_from_nobody_else(stage: Stage) -> None:
+    ask = f"curl --silent --max-time 2 --output /dev/null http://{stage.member.address}:8008"
+    assert remote.run(stage.ctx.ws, OTHER, ask).ok
+    actions.carry_out(stage.ctx, Act(Verb.PART, hosts=(MEMBER,)))
+    assert not remote.run(stage.ctx.ws, OTHER, ask).ok
+    assert stage.said(MEMBER, "hostname") == MEMBER
+    actions.carry_out(stage.ctx, Act(Verb.JOIN, hosts=(MEMBER,)))
+    assert remote.run(stage.ctx.ws, OTHER, ask).ok
 
 
 def test_a_frozen_member_answers_nothing_while_sshd_does(stage: Stage) -> None:

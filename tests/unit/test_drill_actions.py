@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mirrorforce.drills import actions, ledger
-from mirrorforce.drills.actions import cells
+from mirrorforce.drills.actions import cells, network
 from mirrorforce.drills.actions.carrying import ACTIONS
 from mirrorforce.drills.actions.context import Context
 from mirrorforce.drills.acts import Act, Verb
@@ -65,6 +65,13 @@ def test_power_wires_and_disks_of_others_are_left_alone(ctx: Context, act: Act) 
 def test_processes_of_any_platform_can_be_reached(ctx: Context) -> None:
     assert actions.refusal(ctx, Act(Verb.FREEZE, hosts=("west-na1",))) == ""
     assert actions.refusal(ctx, Act(Verb.POWER_OFF, hosts=("east-na1",))) == ""
+
+
+def test_a_packet_filter_that_parts_drops_both_ways_and_comes_before_all_others() -> None:
+    text = network.parting(["198.18.3.20", "198.18.2.20"])
+    assert "ip saddr { 198.18.2.20, 198.18.3.20 } drop" in text
+    assert "ip daddr { 198.18.2.20, 198.18.3.20 } drop" in text
+    assert text.count("priority -200") == 2
 
 
 def test_undoing_what_does_not_last_does_nothing(ctx: Context) -> None:

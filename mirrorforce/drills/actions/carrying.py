@@ -27,6 +27,8 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.FREEZE_PATRONI: services.freeze_patroni,
     Verb.LET_AGENT_DIE: services.let_agent_die,
     Verb.THAW: services.thaw,
+    Verb.PART: network.part,
+    Verb.JOIN: network.join,
     Verb.ISOLATE: network.damage,
     Verb.REJOIN: network.repair,
     Verb.CUT: network.damage,

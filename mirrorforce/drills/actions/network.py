@@ -1,4 +1,4 @@
-"""Links between sites: cut, cut one way, slow, lossy; and sites cut off.
+"""Links between sites: cut, cut one way, slow, lossy; and sites, or members, cut off.
 
 What a link is to be follows from everything that is broken about it at the moment: faults of one link
 are laid over each other, and undone in any order.
@@ -79,4 +79,39 @@ def _touched(known: Sequence[LinkSpec], act: Act) -> tuple[LinkSpec, ...]:
     pairs = {frozenset(link) for link in act.links}
     return tuple(
         link for link in known if {link.a, link.b} & set(act.sites) or frozenset((link.a, link.b)) in pairs
+    )
+
+
+_TABLE = "inet drill"
+
+
+def parting(addresses: Iterable[str]) -> str:
+    """A packet filter that lets nothing pass to and from these addresses, as a file of nft. Pure."""
+    others = f"{{ {', '.join(sorted(addresses))} }}"
+    lines = [f"table {_TABLE} {{"]
+    for hook, end in (("input", "saddr"), ("output", "daddr")):
+        lines += [
+            f"  chain {hook} {{",
+            f"    type filter hook {hook} priority -200;",
+            f"    ip {end} {others} drop",
+            "  }",
+        ]
+    return "\n".join([*lines, "}", ""])
+
+
+def part(ctx: Context, act: Act) -> None:
+    """In the host's own packet filter, in a table of its own: a reboot takes it away."""
+
+    def command(host: str) -> str:
+        cell = ctx.inventory.host(host).cell or ""
+        others = [str(one.address) for one in ctx.inventory.of_cell(cell) if one.name != host]
+        return f"nft -f - <<'FILTER'\n{parting(others)}FILTER"
+
+    ctx.on_all(act.hosts, command, str(act.verb))
+
+
+def join(ctx: Context, act: Act) -> None:
+    """Whether or not it was parted."""
+    ctx.on_all(
+        ctx.with_power(act.hosts), f"nft add table {_TABLE} && nft delete table {_TABLE}", str(act.verb)
     )
