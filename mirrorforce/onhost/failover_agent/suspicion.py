@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 IN_A_ROW = 3
 REMEMBERED = 20
 """Looks that were answered, ten seconds of them: how long they took says what to expect of the next."""
-SLOWER = 1.5
 LONGEST_LIMIT_S = 2.0
 
 
@@ -44,10 +43,11 @@ def limit(declared: float, took: Iterable[float]) -> float:
     """Seconds that the next look may take, by what the last answered ones took: a busy server gets more.
 
     Never less than what was declared of it, never more than LONGEST_LIMIT_S. The slowest alone is no habit: a
-    single slow answer would cost a failover within the next ten seconds a second.
+    single slow answer would cost a failover within the next ten seconds a second. And no more than what others
+    took: a late answer ends the row, so only one that takes a second longer yet lets three looks fail.
     """
     slow = sorted(took)[-2:]
-    return max(declared, min(LONGEST_LIMIT_S, SLOWER * (slow[0] if len(slow) > 1 else 0.0)))
+    return max(declared, min(LONGEST_LIMIT_S, slow[0] if len(slow) > 1 else 0.0))
 
 
 def streak_after(streak: int, sample: Sample) -> int:
