@@ -43,8 +43,8 @@ def limit(declared: float, took: Iterable[float]) -> float:
     """Seconds that the next look may take, by what the last answered ones took: a busy server gets more.
 
     Never less than what was declared of it, never more than LONGEST_LIMIT_S. The slowest alone is no habit: a
-    single slow answer would cost a failover within the next ten seconds a second. And no more than what others
-    took: a late answer ends the row, so only one that takes a second longer yet lets three looks fail.
+    single slow answer would cost a failover within the next ten seconds a second. And no more than what
+    others took: a late answer ends the row, so only one that takes a second longer yet lets three looks fail.
     """
     slow = sorted(took)[-2:]
     return max(declared, min(LONGEST_LIMIT_S, slow[0] if len(slow) > 1 else 0.0))
