@@ -27,6 +27,9 @@ PATRONI, AGENTS = "Patroni", "failover agents"
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
+FIRST_LOOK_AFTER = 0.7
+"""Seconds in which the new primary's host and those that follow it are not kept from it by questions."""
+
 READY_AGAIN_WITHIN = 30.0
 """Seconds for a standby to be synchronous again after a fence was withdrawn: two to four were seen."""
 
@@ -145,7 +148,9 @@ def switchover(
             before = _ready_again(ws, estate, inventory, cell, change)
     # Nobody waited before clients were held, neither for the guard time to end nor for a checkpoint.
     started = time.monotonic() - held
-    if by == PATRONI and before["primary"]["host"] != change.new:
+    if by == AGENTS:
+        time.sleep(FIRST_LOOK_AFTER)
+    elif before["primary"]["host"] != change.new:
         switchover_ways.hold(ws, estate, others(before, change.old, change.new), change.new)
         started = time.monotonic()
         switchover_ways.order(ws, cell, change.old, change.new)
