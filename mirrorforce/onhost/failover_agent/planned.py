@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mirrorforce.onhost.failover_agent.view import View
 
 CHECKPOINT_WITHIN_S = 60.0
+NEAR_WITHIN_S = 30.0
+NEAR_BYTES = 1 << 18
+"""So little a standby confirms within a few round trips. What it lacks of an ended segment goes first."""
 CAUGHT_UP_WITHIN_S = 1.0
 DECIDED_WITHIN_S = 3.0
 """From the round on; agents give it up sooner by themselves (`Pace.planned_limit`)."""
@@ -63,6 +66,7 @@ def hand_over(settings: Settings, to: str) -> Held:
         _opening(store, settings.me, to)  # what stands against it is known before anybody waits
         _guard_time(settings.pace.guard)
         database.checkpoint(CHECKPOINT_WITHIN_S)
+        _within(NEAR_WITHIN_S, lambda: _is_near(database, to), f"{to} did not catch up")
         store.begin()
         view, opening = _opening(store, settings.me, to)
         fence.hold_clients(HOLD_S)
@@ -72,6 +76,11 @@ def hand_over(settings: Settings, to: str) -> Held:
             fence.let_clients_go()
     except (EtcdError, CommandError, psycopg2.Error) as fault:
         raise RefusedError(str(fault).strip()) from fault
+
+
+def _is_near(database: Database, to: str) -> bool:
+    missing = database.missing(to)
+    return missing is not None and missing < NEAR_BYTES
 
 
 def _guard_time(guard: float) -> None:
