@@ -88,7 +88,8 @@ PHRASES: tuple[Phrase, ...] = (
         NEW_PRIMARY,
         Kind.MEMBER,
         frozenset({"member N"}),
-        "the member that leads since the first primary does not; only after a step that waits for one",
+        "the member that leads since the first primary does not; only after a step that waits for one. What "
+        "is undone is what was done to whoever it was then",
     ),
     Phrase(
         ETCD_LEADER, Kind.CONTROL, frozenset({"control L"}), "the control host whose etcd leads the voters"

@@ -75,6 +75,7 @@ class Play:
     fault_at: float = math.nan
     fault_said: str = ""
     mended_at: float = math.inf
+    new_primary: str = ""
 
     @property
     def cell(self) -> str:
@@ -99,7 +100,10 @@ class Play:
 
     def _act(self, act: Act, *, is_fault: bool) -> None:
         if NEW_PRIMARY in act.hosts:
-            act = binding.met(act, self._new_primary())
+            # What is undone is what was done to whoever it was then, who may lead no more.
+            if not (self.new_primary and words.WORDS[act.verb].undoes):
+                self.new_primary = self._new_primary()
+            act = binding.met(act, self.new_primary)
         self.ctx.say(in_words(act))
         if act.verb in _ENDS_REFUSAL:
             self._writes_may_go_on()
