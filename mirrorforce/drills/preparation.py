@@ -56,9 +56,9 @@ def bring_home(ctx: Context) -> dict[str, Any]:
 def outrun_timelines(ctx: Context, primary: str) -> None:
     """Have the cell write two segments of WAL or more, so that drills in a row fill no standby's WAL volume.
 
-    Each promotion leaves a segment of its own behind under a number that others have too; and what members keep
-    (wal_keep_size) counts numbers, not files. Where a cell writes next to nothing between two of many failovers,
-    its standbys keep them all: 38 repetitions filled a volume of 1 GiB, with segments of 16 MiB.
+    Each promotion leaves a segment of its own behind under a number that others have too; and what members
+    keep (wal_keep_size) counts numbers, not files. Where a cell writes next to nothing between two of many
+    failovers, its standbys keep them all: 38 repetitions filled a volume of 1 GiB, with segments of 16 MiB.
     """
     result = cells.emit_wal(ctx, primary, _TWO_SEGMENTS_MIB)
     if not result.ok:
