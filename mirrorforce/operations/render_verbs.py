@@ -38,9 +38,11 @@ def switchover(done: Switchover) -> RenderableType:
     """Where the primary went, and how long each stage took."""
     if not done.changed:
         return Text(f"{done.cell} has its primary there already: {done.old}", style="green")
+    refused = f" (failover agents did not: {done.refused})" if done.refused else ""
     held = f"its clients were held for {done.held:.1f} s, " if done.held else ""
     return Text(
-        f"{done.cell}: {done.old} → {done.new} by {done.by}; {held}writable after {done.writable:.1f} s, "
+        f"{done.cell}: {done.old} → {done.new} by {done.by}{refused}; {held}"
+        f"writable after {done.writable:.1f} s, "
         f"every DNS server answers it after {done.followed:.1f} s, "
         f"the old primary streams from it after {done.whole:.1f} s",
         style="green",

@@ -41,6 +41,7 @@ class Switchover:
     """What happened: from which host to which, and seconds from the order to each stage.
 
     changed: False where the primary was in the wanted site already. by: whose way it was.
+    refused: why failover agents, where the estate has them, did not do it.
     held: seconds for which the old primary's clients waited before another member led; 0 by Patroni's way.
     writable: the new primary takes writes. followed: every DNS server answers it.
     whole: the old primary streams from it, and resolvers too answer right by both names.
@@ -51,6 +52,7 @@ class Switchover:
     old: str
     new: str
     by: str = PATRONI
+    refused: str = ""
     held: float = 0.0
     writable: float = 0.0
     followed: float = 0.0
@@ -60,6 +62,7 @@ class Switchover:
         """As JSON-able values."""
         return {
             "cell": self.cell, "changed": self.changed, "from": self.old, "to": self.new, "by": self.by,
+            "refused": self.refused,
             "seconds": {
                 "held": self.held, "writable": self.writable, "followed": self.followed, "whole": self.whole,
             },
@@ -139,12 +142,13 @@ def switchover(
     if change.new is None:
         return Switchover(cell.name, changed=False, old=change.old, new=change.old)
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
-    by, held = PATRONI, 0.0
+    by, why, held = PATRONI, "", 0.0
     if estate.fence_and_release:
         try:
             by, held = AGENTS, switchover_ways.by_agents(ws, change.old, change.new)
         except switchover_ways.RefusedError as refused:
-            on_progress(f"failover agents do not do it ({refused}): by Patroni's own way")
+            why = str(refused)
+            on_progress(f"failover agents do not do it ({why}): by Patroni's own way")
             before = _ready_again(ws, estate, inventory, cell, change)
     # Nobody waited before clients were held, neither for the guard time to end nor for a checkpoint.
     started = time.monotonic() - held
@@ -156,7 +160,7 @@ def switchover(
         switchover_ways.order(ws, cell, change.old, change.new)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
-    return Switchover(cell.name, True, change.old, change.new, by, held, **stages)  # noqa: FBT003
+    return Switchover(cell.name, True, change.old, change.new, by, why, held, **stages)  # noqa: FBT003
 
 
 def _look(
