@@ -58,8 +58,8 @@ class Etcd:
         if not all(self._holds(one) for one in wanted.compares):
             return False
         leases = {Hangs.ON_NOTHING: None, Hangs.ON_THE_SESSION: lease, Hangs.ON_THE_TTL: of_ttl}
-        used = [leases[one.hangs] for one in wanted.operations if not isinstance(one, Delete)]
-        if any(one not in {None, *self.leases} for one in used):
+        hangs = {one.hangs for one in wanted.operations if not isinstance(one, Delete)} - {Hangs.ON_NOTHING}
+        if any(leases[one] not in self.leases for one in hangs):
             return False
         self.revision += 1
         for one in wanted.operations:
