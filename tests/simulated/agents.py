@@ -48,7 +48,7 @@ class AgentSteps:
         if member.leader_seen[0] != view.leader:
             member.leader_seen = (view.leader, world.now)
         now = view.round
-        if now and now.planned and now.coordinator == name and member.coordinates != now.identity:
+        if now and now.given_to(name) and member.coordinates != now.identity:
             member.coordinates, member.round_since = now.identity, world.now
         if view.leader and member.lease in world.etcd.leases:
             vote = Vote(view.leader.name, view.leader.revision, name) if member.suspicious else None
@@ -203,28 +203,27 @@ class AgentSteps:
 
     def doubts(self, name: str, whether: str) -> bool:
         """Whether it sees the primary fail: rightly or not."""
-        member = self.world.members[name]
-        if member.suspicious == (whether == "on"):
-            return False
-        member.suspicious = whether == "on"
-        return True
+        return self._turn(name, "suspicious", whether)
 
     def may_lead(self, name: str, whether: str) -> bool:
         """Whether the key may be handed over to it."""
+        return self._turn(name, "heir", whether)
+
+    def _turn(self, name: str, what: str, whether: str) -> bool:
         member = self.world.members[name]
-        if member.heir == (whether == "on"):
+        if getattr(member, what) == (whether == "on"):
             return False
-        member.heir = whether == "on"
+        setattr(member, what, whether == "on")
         return True
 
     def plan(self, name: str) -> bool:
         """The primary's side opens a round for a switchover to this member."""
         world = self.world
-        opening = coordination.planned(OLD, name, CELL.read(world.etcd.found(), OLD))
+        view = CELL.read(world.etcd.found(), OLD)
+        opening = coordination.planned(OLD, name, view)
         if not world.old.up or isinstance(opening, coordination.Refuse):
             return False
         session = world.etcd.grant(world.now + simulated.PACE.session)
-        view = CELL.read(world.etcd.found(), OLD)
         return world.etcd.carry_out(CELL.open(view, opening.round), session)
 
 

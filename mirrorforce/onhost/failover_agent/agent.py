@@ -182,7 +182,7 @@ class Agent:
         follows = self._names.get(source or "", source)
         if server and server.receiver and follows:
             linked |= {follows}
-        self._follow(server)
+        self._remember_stream(server)
         return Local(
             blocked=blocked,
             linked=linked,
@@ -194,7 +194,7 @@ class Agent:
             heir=bool(blocked) and not linked and self._settings.me not in view.promises and self._may_lead(),
         )
 
-    def _follow(self, server: Server | None) -> None:
+    def _remember_stream(self, server: Server | None) -> None:
         """RULE 4: who streams from the present leader is on its timeline; other positions do not compare."""
         leader = self._memory.leader
         if server and server.receiver and leader and self._names.get(server.sender or "") == leader.name:
@@ -218,9 +218,7 @@ class Agent:
             self._samples.clear()
         round_revision = seen.view.round.revision if seen.view.round else 0
         now, memory = seen.view.round, self._memory
-        given = now is not None and now.planned and now.coordinator == self._settings.me
-        if now and given and memory.coordinates != now.identity:
-            # The primary's side opened it, for this member to go on with.
+        if now and now.given_to(self._settings.me) and memory.coordinates != now.identity:
             memory.coordinates, memory.round_since = now.identity, seen.answered
         progress = (round_revision, *sorted(one.revision for one in seen.view.promises.values()))
         if progress != self._memory.progress:
@@ -312,7 +310,7 @@ class Agent:
 
     def _let_others_go_first(self, view: View) -> None:
         """The candidate of a switchover is fenced off last, or a record meanwhile would leave it behind."""
-        if view.round and view.round.planned and view.round.coordinator == self._settings.me:
+        if view.round and view.round.given_to(self._settings.me):
             time.sleep(max(0.0, self._memory.round_since + LAST_BY_S - time.monotonic()))
 
     def _withdraw(self, view: View, step: Withdraw) -> bool:

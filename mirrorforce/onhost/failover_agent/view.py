@@ -48,6 +48,10 @@ class Round:
         """What fences and promises belong to: a coordinator that takes over goes on with them."""
         return (self.target, self.leader_revision, self.sync_revision)
 
+    def given_to(self, me: str) -> bool:
+        """Whether the primary's side opened it, for this member to go on with."""
+        return self.planned and self.coordinator == me
+
 
 @dataclass(frozen=True)
 class Promise:
