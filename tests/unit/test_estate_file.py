@@ -28,6 +28,23 @@ def test_the_lab_is_sound() -> None:
     assert estate.round_trip_ms("legacy", "east") == 66
 
 
+@pytest.mark.parametrize(
+    ("preset", "said", "has_agents"),
+    [
+        ("fast", "", True),
+        ("default", "", True),
+        ("wide", "", False),
+        ("fast", "failover: {fence_and_release: false}\n", False),
+        ("wide", "failover: {fence_and_release: true}\n", True),
+    ],
+)
+def test_failover_agents_come_with_a_preset_unless_the_file_says_otherwise(
+    tmp_path: Path, preset: str, said: str, *, has_agents: bool
+) -> None:
+    text = LAB.read_text().replace("preset: fast", f"preset: {preset}")
+    assert load_text(tmp_path, text + said).fence_and_release is has_agents
+
+
 def test_the_example_of_the_reference_is_sound_and_shows_the_defaults(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", REFERENCE.read_text(), re.DOTALL)
     path = tmp_path / "tiny.yaml"

@@ -29,7 +29,7 @@ from mirrorforce.workspace import ROOT, Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-ESTATE = estate_file.load(ROOT / "stacks" / "lab.yaml")
+ESTATE = replace(estate_file.load(ROOT / "stacks" / "lab.yaml"), fence_and_release=False)
 NA1, NA2 = ESTATE.cells
 DECLARED = postgres_variables.dynamic_configuration(ESTATE, NA1)
 
