@@ -49,6 +49,7 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         "postgres_etcd_hosts": [
             f"{each.address}:{ETCD_CLIENT_PORT}" for each in hosts if each.role == "control"
         ],
+        "postgres_asks_agent": estate.fence_and_release,
         "postgres_hang_seconds": round(HANGS_FOR_OF_TTL * timings.patroni(estate).ttl),
         "postgres_watchdog": "required" if estate.site(host.site).own_kernel else "off",
         "postgres_dynamic_configuration": dynamic_configuration(estate, cell),

@@ -67,6 +67,9 @@ inline after_release(c) {
 #ifndef NO_RULE_5_REWRITE
   sync_changed();
 #endif
+#ifdef FLOOR
+  no_floor = 0; grown = 0;
+#endif
 #ifdef NO_RULE_5_ORDER
   torn = 1;
 #endif
@@ -80,7 +83,7 @@ inline after_release(c) {
   :: d_step { STORM && round[c] == COUNTED && IN(s, heirs[c]) && GUARD_TIME_OVER -> \
        TELL("coordinator %d: hands the key over to s%d\n", c + 1, s + 1); \
        assert(leader <= OLD); \
-       VACANT_BY(1); KEY_TAKEN_BY(STANDBY(s)); race_over(s); race[s] = HOLDS; \
+       SAYS_FLOOR(c); VACANT_BY(1); KEY_TAKEN_BY(STANDBY(s)); race_over(s); race[s] = HOLDS; \
        after_release(c) }
 
 proctype Coordinator(byte c) {
@@ -88,7 +91,7 @@ proctype Coordinator(byte c) {
   :: d_step { STORM && round[c] == IDLE && leader == OLD && MAY_OPEN ->
        TELL("coordinator %d: opens a round, V = set %d, quorum %d\n", c + 1, voters, quorum); round[c] = OPEN }
   :: d_step { STORM && round[c] == OPEN && leader == OLD && BRAKES_OFF && ENOUGH(promised) &&
-       NONE_AHEAD(promised & voters) ->
+       NONE_AHEAD(promised & voters) && FLOOR_KEPT(promised & voters) ->
        TELL("coordinator %d: counts the promises of set %d\n", c + 1, promised & voters);
        round[c] = COUNTED; counted[c] = promised & voters; heirs[c] = BEST_OF(counted[c]) & ~astray }
   /* RULE_5: the transaction, at any time after the count. A coordinator knows its own new revision of /sync. */
@@ -98,7 +101,7 @@ proctype Coordinator(byte c) {
 #if HANDOVER
        wanted = (IN(0, counted[c]) && (!IN(1, counted[c]) || position[0] >= position[1]) -> 1 : 2);
 #endif
-       VACANT_BY(1);
+       SAYS_FLOOR(c); VACANT_BY(1);
        after_release(c) }
   /* RULE_5: or, by the same transaction, it gives the key to a member that was ahead of or level with all. */
   HAND_OVER(0) HAND_OVER(1)

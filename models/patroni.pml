@@ -137,8 +137,9 @@ proctype Primary() {
 #endif
 #endif
 #ifdef FLOOR
-  :: d_step { up && leader == OLD && (floor != acked || no_floor) ->
-       TELL("primary: the floor is row %d\n", acked); floor = acked; no_floor = 0 }
+  :: d_step { up && leader == OLD && no_floor ->
+       floor = (grown -> floor : acked); TELL("primary: the floor is row %d\n", floor);
+       no_floor = 0; grown = 0 }
 #endif
 #ifdef HOLE_B
   :: d_step { up && writing && !went_on -> TELL("primary: takes its write for lost\n"); went_on = 1 }
@@ -162,7 +163,8 @@ proctype Etcd() {
        if
        :: write_fits ->
             TELL("etcd: /sync is V = set %d, quorum %d\n", new_voters, new_quorum);
-            voters = new_voters; quorum = new_quorum; sync_changed(); SYNC_WRITTEN;
+            sync_written(new_voters, new_quorum);
+            voters = new_voters; quorum = new_quorum; sync_changed();
             if :: WAITS -> read_sync() :: else fi
        :: else -> TELL("etcd: refuses the write of /sync\n")
        fi;

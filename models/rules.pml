@@ -106,11 +106,19 @@
 #define GUARD_TIME_OVER (STALE == 0)
 #endif
 
-/* FLOOR: a member promotes only with the floor of the present /sync, and with all that it says. */
+/* FLOOR: a member promotes only with the floor of the present /sync, and with all that it says. A release asks the
+ * same of the best that it counts, and what that one has is the floor of the /sync that it writes. */
 #ifdef FLOOR
 #define MAY_LEAD(s) (!no_floor && position[s] >= floor)
+#define FLOOR_KEPT(set) (!no_floor && ((set) & AT_LEAST(position, floor)) != 0)
+#define SAYS_FLOOR(c) floor = ((counted[c] & AT_LEAST(position, 1)) != 0)
+#if ROWS > 1
+#error "a floor is at most one row"
+#endif
 #else
 #define MAY_LEAD(s) (1)
+#define FLOOR_KEPT(set) (1)
+#define SAYS_FLOOR(c) skip
 #endif
 
 /* Brakes: neither while paused nor during a switchover; both are compared by the transaction too. */

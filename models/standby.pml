@@ -35,6 +35,9 @@
   heard[t] = 0; CUT(t)
 inline new_term(s) {
   TELL("s%d: is the primary; the former one comes back as s%d\n", s + 1, s + 1);
+#ifdef FLOOR
+  no_floor = 1; grown = 0;
+#endif
   number = COUNT(voters) - quorum + 1 - IN(s, voters);
   voters = WITH(s, voters);
   names = voters;

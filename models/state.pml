@@ -98,13 +98,20 @@ byte wanted;               /* /failover names this candidate: 1 + its number */
 #define wanted 0
 #endif
 
-/* -DFLOOR, not built: on record is a row that the primary had with the present /sync, none lower than acknowledged. */
+/* -DFLOOR: on record is a row that the primary had with the present /sync, none lower than acknowledged. Where
+ * exactly one write of /sync came since and it only added voters, none of whom is missed in the quorum, the row
+ * stays what it is. FLOOR=2: whatever came before the last write. */
 #ifdef FLOOR
 byte floor;
 bool no_floor;             /* /sync was written since */
-#define SYNC_WRITTEN no_floor = 1
+bool grown;                /* and that added voters alone */
+#define ADDS(v, q) (((v) | voters) == (v) && (q) - quorum == COUNT(v) - COUNT(voters))
+inline sync_written(v, q) {
+  grown = ((!no_floor || FLOOR == 2) && ADDS(v, q));
+  no_floor = 1
+}
 #else
-#define SYNC_WRITTEN skip
+#define sync_written(v, q) skip
 #endif
 
 /* -DBLAME_RELEASE: a run ends where a candidate would promote that took its key in a vacancy which no release made.

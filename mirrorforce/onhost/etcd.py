@@ -45,11 +45,12 @@ class User:
 
 @dataclass(frozen=True)
 class KeyValue:
-    """One key, its value, and the revision of the store at which it got it."""
+    """One key, its value, the revision of the store at which it got it, and how often it was written."""
 
     key: str
     value: str
     mod_revision: int
+    version: int = 0
 
 
 def encoded(text: str) -> str:
@@ -70,7 +71,12 @@ def end_of_prefix(prefix: str) -> str:
 def key_values(body: Mapping[str, Any]) -> list[KeyValue]:
     """The keys of a range's answer; the gateway leaves out what is empty."""
     return [
-        KeyValue(decoded(one["key"]), decoded(one.get("value", "")), int(one.get("mod_revision", 0)))
+        KeyValue(
+            decoded(one["key"]),
+            decoded(one.get("value", "")),
+            int(one.get("mod_revision", 0)),
+            int(one.get("version", 0)),
+        )
         for one in body.get("kvs", [])
     ]
 

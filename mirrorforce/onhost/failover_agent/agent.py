@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from mirrorforce.onhost.commands import CommandError
 from mirrorforce.onhost.etcd import Client, EtcdError
-from mirrorforce.onhost.failover_agent import coordination, fencing, neighbours, rules, suspicion
+from mirrorforce.onhost.failover_agent import coordination, fencing, floors, neighbours, rules, suspicion
 from mirrorforce.onhost.failover_agent.coordination import Close, Known, Open, Refuse, Release, TakeOver
 from mirrorforce.onhost.failover_agent.database import Database, end_stream
 from mirrorforce.onhost.failover_agent.fencing import Block, EndStream, Give, Withdraw
+from mirrorforce.onhost.failover_agent.gate import Gate
 from mirrorforce.onhost.failover_agent.packets import Fence
 from mirrorforce.onhost.failover_agent.patience import BUSY_S, IDLE_S, pause_after
 from mirrorforce.onhost.failover_agent.probes import Prober, Target
@@ -80,6 +81,7 @@ class Agent:
         self._names = {one.address: name for name, one in settings.members.items()}
         self._database = Database()
         self._server: Server | None = None
+        self._seen: Seen | None = None
         self._memory = Memory()
         self._report = Report()
         self._blocked: frozenset[str] = frozenset()
@@ -105,6 +107,7 @@ class Agent:
         self._prober.start()
         database = Database()  # a connection of that thread's own
         Relapse(led=self._led, etcd_answers=lambda: not self._failures, primary=database.is_primary).start()
+        Gate(self._settings, lambda: self._seen, self._report.say).start()
         notify("READY=1")
         while True:
             busy = self._turn()
@@ -148,6 +151,7 @@ class Agent:
             for _step in range(STEPS_AT_ONCE):
                 seen = self._store.see()
                 self._remember(seen)
+                self._seen = seen
                 seen = replace(seen, view=self._judge(seen.view))
                 if not self._step(seen):
                     break
@@ -259,15 +263,27 @@ class Agent:
     def _step(self, seen: Seen) -> bool:
         """One step; whether another look is worth it at once."""
         view, local, settings = seen.view, self._look(seen.view), self._settings
+        self._keep_floor(view, local)
         if step := fencing.next_step(settings.me, view, local):
             return self._fencing(view, step)
         known = self._known(view)
         next_step = coordination.next_step(settings.me, view, known, settings.pace)
         if next_step is None:
             if view.round is None:
-                self._report.refuse(rules.standing_brake(view))
+                vacant = view.leader is None
+                against = floors.against(settings.me, view, local.position) if vacant else ""
+                self._report.refuse(against or rules.standing_brake(view))
             return False
         return self._coordination(seen, next_step)
+
+    def _keep_floor(self, view: View, local: Local) -> None:
+        """As the primary, say for each new `/sync` what it takes to lead. The position was asked since."""
+        if not (view.sync and local.primary and floors.owed(self._settings.me, view)):
+            return
+        if local.position is not None:
+            floor = floors.of_sync(view.sync, view.floor, local.position)
+            if self._store.carry_out(self._settings.cell.put_floor(view, floor)):
+                log.info("/sync is new; to lead takes %X", floor.position)
 
     def _known(self, view: View) -> Known:
         now, memory, settings = time.monotonic(), self._memory, self._settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mirrorforce.onhost.failover_agent import rules
+from mirrorforce.onhost.failover_agent import floors, rules
 from mirrorforce.onhost.failover_agent.view import Round
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _against(me: str, view: View, leader: Leader, sync: Sync, known: Known, pace
         return why
     if known.failsafe:
         return "failsafe mode is active: the primary lives without etcd"
+    if why := floors.missing(view):
+        return why
     if not rules.guard_over(pace, known.leader_seen_for):
         return _too_soon(pace)
     if known.rests_for < pace.rest_after:
@@ -206,6 +208,8 @@ def _count(view: View, now: Round, sync: Sync, known: Known, pace: Pace) -> Coor
     others = {name: at for name, at in known.positions.items() if name not in given and name != now.target}
     if further := rules.ahead(given, counted, others):
         return Close(now, f"{', '.join(further)} is ahead of all that promised")
+    if why := floors.against(now.coordinator, view, max(one.position for one in counted.values())):
+        return Close(now, f"of those that promised none may lead: {why}")
     able = rules.heirs(given, counted)
     if now.planned:
         able = [name for name in able if name == now.coordinator]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce.onhost.failover_agent.view import Leader, Promise, Round, Sync, View, Vote
+from mirrorforce.onhost.failover_agent import floors
+from mirrorforce.onhost.failover_agent.view import Floor, Leader, Promise, Round, Sync, View, Vote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,6 +87,11 @@ class Cell:
         """Stands while agents are to keep still."""
         return f"{self.prefix}maintenance"
 
+    @property
+    def floor(self) -> str:
+        """What a member must have to lead."""
+        return f"{self.prefix}floor"
+
     def of_member(self, kind: str, member: str) -> str:
         """A member's key: promise, vote, session or report."""
         return f"{self.prefix}{kind}/{member}"
@@ -111,6 +117,7 @@ class Cell:
             failover_revision=failover.mod_revision if failover else ABSENT,
             failover=failover is not None and failover.value.strip() not in _NOTHING_ASKED,
             maintenance=self.maintenance in by_key,
+            floor=_floor(by_key.get(self.floor)),
         )
 
     def _members(self, by_key: Mapping[str, KeyValue], kind: str) -> dict[str, KeyValue]:
@@ -187,14 +194,16 @@ class Cell:
         """RULE 5: if all that was counted still holds, `leader` goes, or is `heir`; then `/sync` is put anew.
 
         Patroni applies events one by one, in this order. The round is written along, which tells everybody
-        that this revision of `/sync` is the round's own. A Patroni that finds its own name in `leader` puts
-        it under its own lease and promotes; where it does neither within the ttl, the key goes and Patroni's
-        race decides: a cycle of Patroni is shorter, so none acts on what it read before.
+        that this revision of `/sync` is the round's own; so is its floor, at the best that was counted. A
+        Patroni that finds its own name in `leader` puts it under its own lease and promotes; where it does
+        neither within the ttl, the key goes and Patroni's race decides: a cycle of Patroni is shorter, so
+        none acts on what it read before.
         """
         if view.leader is None or view.sync is None:
             raise ValueError("a release needs a leader and /sync")
         after = replace(now, released=now.released + 1)
         leader = self.patroni("leader")
+        floor = floors.of_release(view.sync, counted)
         return Transaction(
             (
                 Compare(self.patroni("leader"), now.target),
@@ -210,8 +219,22 @@ class Cell:
             (
                 Put(leader, heir, Hangs.ON_THE_TTL) if heir else Delete(leader),
                 Put(self.patroni("sync"), sync_text),
+                Put(self.floor, _floor_text(floor)),
                 Put(self.round, _round_text(after), Hangs.ON_THE_SESSION),
             ),
+        )
+
+    def put_floor(self, view: View, floor: Floor) -> Transaction:
+        """The primary's word for what has to be had to lead by the `/sync` in view."""
+        if view.leader is None or view.sync is None:
+            raise ValueError("a floor needs a leader and /sync")
+        return Transaction(
+            (
+                Compare(self.patroni("leader"), view.leader.name),
+                Compare(self.patroni("leader"), view.leader.revision),
+                Compare(self.patroni("sync"), view.sync.revision),
+            ),
+            (Put(self.floor, _floor_text(floor)),),
         )
 
     def vote(self, me: str, given: Vote | None) -> Transaction:
@@ -238,7 +261,27 @@ def _sync(at: KeyValue | None) -> Sync | None:
         return None
     given = _fields(at)
     names = frozenset(name for name in str(given.get("sync_standby") or "").split(",") if name)
-    return Sync(str(given.get("leader") or ""), names, int(given.get("quorum") or 0), at.mod_revision)
+    leader, quorum = str(given.get("leader") or ""), int(given.get("quorum") or 0)
+    return Sync(leader, names, quorum, at.mod_revision, at.version)
+
+
+def _floor(at: KeyValue | None) -> Floor | None:
+    given = _fields(at) if at else {}
+    if not (at and given):
+        return None
+    return Floor(**(given | {"voters": frozenset(given["voters"])}), revision=at.mod_revision)
+
+
+def _floor_text(one: Floor) -> str:
+    return json.dumps(
+        {
+            "position": one.position,
+            "sync_revision": one.sync_revision,
+            "sync_version": one.sync_version,
+            "voters": sorted(one.voters),
+            "quorum": one.quorum,
+        }
+    )
 
 
 def _round(at: KeyValue | None) -> Round | None:

@@ -64,6 +64,19 @@ class Store:
         sync = next((one.value for one in found if one.key == cell.patroni("sync")), "")
         return Seen(cell.read(found, self._me), sync, asked, time.monotonic())
 
+    def value_at(self, key: str, revision: int) -> str | None:
+        """What the key held at an earlier revision of the store; None: nothing, or that is no longer known.
+
+        Raises EtcdError.
+        """
+        try:
+            found = self._client.call("/v3/kv/range", range_request(key) | {"revision": str(revision)})
+        except EtcdError as fault:
+            if "compacted" in str(fault):
+                return None
+            raise
+        return next((one.value for one in key_values(found)), None)
+
     def carry_out(self, wanted: Transaction) -> bool:
         """Whether it took place; False where a compare failed. EtcdError: it may still take place."""
         success = [self._operation(one) for one in wanted.operations]

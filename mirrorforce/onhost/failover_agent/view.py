@@ -19,12 +19,36 @@ class Leader:
 
 @dataclass(frozen=True)
 class Sync:
-    """Patroni's `/sync`: who leads by it, the voters V, and the votes that a voter needs beside its own."""
+    """Patroni's `/sync`: who leads by it, the voters V, and the votes that a voter needs beside its own.
+
+    version: how often it was written, by etcd's count.
+    """
 
     leader: str
     voters: frozenset[str]
     quorum: int
     revision: int
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a member must have to lead by one `/sync` (`floors`): `position` (an LSN), and all before it.
+
+    sync_revision: of the `/sync` that it is for; 0: of the one that was written along with it.
+    sync_version, voters, quorum: of that `/sync`. revision: of the floor's own key.
+    """
+
+    position: int
+    sync_revision: int
+    sync_version: int
+    voters: frozenset[str]
+    quorum: int
+    revision: int = 0
+
+    def is_of(self, sync: Sync) -> bool:
+        """Whether this is the floor of that very `/sync`."""
+        return sync.revision == (self.sync_revision or self.revision)
 
 
 @dataclass(frozen=True)
@@ -103,6 +127,7 @@ class View:
     paused: bool = False
     failover: bool = False
     maintenance: bool = False
+    floor: Floor | None = None
 
 
 @dataclass(frozen=True)
