@@ -43,7 +43,7 @@ def test_only_who_has_the_floor_of_the_present_sync_may_lead() -> None:
     assert "it has 63, and rows up to 64 may have been" in floors.against("s1", vacant, 99)
     assert floors.against("s1", vacant, None) == "PostgreSQL does not say what it has"
     late = replace(vacant, sync=SHRUNK)
-    assert "the agent of old has not said since" in floors.against("s1", late, 1000)
+    assert "the agent of old has not said" in floors.against("s1", late, 1000)
 
 
 def test_nothing_is_asked_of_whom_it_was_never_said_or_of_the_last_primary_itself() -> None:

@@ -79,7 +79,7 @@ def missing(view: View) -> str:
     sync, floor = view.sync, view.floor
     if sync is None or floor is None or floor.is_of(sync):
         return ""
-    return f"/sync changed, and the agent of {sync.leader} has not said since what it takes to lead{_WHO_DECIDES}"
+    return f"/sync changed, and the agent of {sync.leader} has not said what it takes to lead{_WHO_DECIDES}"
 
 
 def below(floor: Floor, position: int) -> str:
