@@ -162,12 +162,16 @@ def main(arguments: argparse.Namespace) -> None:
             raise MirrorforceError(
                 f"a drill left broken: {'; '.join(left)}", f"mirrorforce drill heal --env {ws.env}"
             )
+        folder = arguments.folder or ws.reports
+        document = empty(cell, setups, drill.setting(estate))
+        if arguments.go_on:
+            document = added_to(folder / f"{NAME}.json", document)
         with borrowed(ctx, cell) as settings:
             comparison = Comparison(
                 settings,
-                arguments.folder or ws.reports,
+                folder,
                 time.monotonic() + 60 * arguments.minutes,
-                empty(cell, setups, drill.setting(estate)),
+                document,
             )
             if arguments.commits:
                 comparison.commits(arguments.seconds)
@@ -189,6 +193,25 @@ def empty(cell: str, setups: Sequence[Setup], setting: dict[str, str]) -> Docume
     }  # fmt: skip
 
 
+def added_to(file: Path, fresh: Document) -> Document:
+    """The document that an earlier run left in this file, to go on with; a fresh one where there is none.
+
+    MirrorforceError where it is of another cell, or of other round trips.
+    """
+    if not file.exists():
+        return fresh
+    found: Document = json.loads(file.read_text(encoding="utf-8"))
+    if (found["cell"], found["round_trips"]) != (fresh["cell"], fresh["round_trips"]):
+        raise MirrorforceError(
+            f"{file} is of {found['cell']} at {found['round_trips']}, this of {fresh['cell']} at "
+            f"{fresh['round_trips']}",
+            "name another --folder, or leave --go-on out",
+        )
+    known = {each["key"] for each in found["setups"]}
+    found["setups"] += [each for each in fresh["setups"] if each["key"] not in known]
+    return found
+
+
 def _say(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
@@ -208,6 +231,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, default=commits.SECONDS, help="a figure of commits")
     made.add_argument("--no-commits", dest="commits", action="store_false", help="drills alone")
     made.add_argument("--folder", type=Path, help="where to write; else among the reports")
+    made.add_argument("--go-on", action="store_true", help="add to what the folder holds of an earlier run")
     made.add_argument("--show", type=Path, metavar="JSON", help="draw and print again what was measured")
     return made
 

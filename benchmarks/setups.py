@@ -53,6 +53,13 @@ class Setup:
 
 OURS = Setup("ours", "Mirrorforce (fast, quorum, strict)", "the estate file: preset fast, one copy")
 AGENTS = Setup("agents", "Mirrorforce with failover agents", OURS.source, agents=True)
+AGENTS_TWO_COPIES = Setup(
+    "agents-two-copies",
+    "the same, two copies",
+    "synchronous_copies: 2",
+    {"synchronous_node_count": 2},
+    agents=True,
+)
 
 PATRONI = Setup(
     "patroni",
@@ -100,7 +107,7 @@ PIGSTY_NORM = Setup(
     {"ttl": 30, "loop_wait": 5, "retry_timeout": 10, "primary_start_timeout": 25, **_PIGSTY},
 )
 
-SETUPS: Sequence[Setup] = (AGENTS, OURS, PATRONI, PIGSTY_FAST, PIGSTY_NORM)
+SETUPS: Sequence[Setup] = (AGENTS, AGENTS_TWO_COPIES, OURS, PATRONI, PIGSTY_FAST, PIGSTY_NORM)
 """Those that go through drills."""
 
 COPIES: Sequence[Setup] = (

@@ -12,7 +12,7 @@
  *   -DPAUSE -DSWITCHOVER -DHANDOVER=1|2 -DREVOKE=1…4 -DFREEZE -DHOLE_A=1|2 -DHOLE_B  where they are said
  *   -DNO_RULE_…     a rule broken on purpose (rules.pml)
  *   -DBLAME_RELEASE only what follows a release (state.pml)
- *   -DFLOOR         what would close hole A (state.pml)
+ *   -DFLOOR         what closes hole A (state.pml)
  *   -DKEEPS_KEY     the old primary does not fail while it has its key (patroni.pml)
  *   -DCALM=1|2|3    no stuck end
  */

@@ -100,14 +100,14 @@ byte wanted;               /* /failover names this candidate: 1 + its number */
 
 /* -DFLOOR: on record is a row that the primary had with the present /sync, none lower than acknowledged. Where
  * exactly one write of /sync came since and it only added voters, none of whom is missed in the quorum, the row
- * stays what it is. FLOOR=2: whatever came before the last write. */
+ * stays what it is. */
 #ifdef FLOOR
 byte floor;
 bool no_floor;             /* /sync was written since */
 bool grown;                /* and that added voters alone */
 #define ADDS(v, q) (((v) | voters) == (v) && (q) - quorum == COUNT(v) - COUNT(voters))
 inline sync_written(v, q) {
-  grown = ((!no_floor || FLOOR == 2) && ADDS(v, q));
+  grown = (!no_floor && ADDS(v, q));
   no_floor = 1
 }
 #else

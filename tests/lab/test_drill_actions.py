@@ -251,12 +251,12 @@ def test_a_killed_postmaster_is_gone_and_a_killed_patroni_starts_again(stage: St
 
 def test_an_agent_dies_at_the_moment_that_was_said_and_starts_again(stage: Stage) -> None:
     act = Act(Verb.LET_AGENT_DIE, hosts=(MEMBER,), moment=Moment.PROMISED)
-    assert actions.refusal(stage.ctx, act) == f"{ESTATE} has no failover agents"
-    with_agents = replace(stage.ctx, estate=replace(stage.ctx.estate, fence_and_release=True))
+    without = replace(stage.ctx, estate=replace(stage.ctx.estate, fence_and_release=False))
+    assert actions.refusal(without, act) == f"{ESTATE} has no failover agents"
     main = "systemctl show --property=MainPID --value failover_agent.service"
     stage.said(MEMBER, f"sudo sh -euc {shlex.quote(SPEAKER)}")
     first = stage.said(MEMBER, main)
-    actions.carry_out(with_agents, act)
+    actions.carry_out(stage.ctx, act)
     stage.said(MEMBER, "sudo touch /run/speaker/fenced; until test -e /run/speaker/said; do sleep 0.1; done")
     assert stage.said(MEMBER, main) == first
     stage.said(MEMBER, "sudo touch /run/speaker/promised")

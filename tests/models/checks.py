@@ -65,6 +65,8 @@ _PROTOCOL = (
     _holds("pause-primary-fails", "PAUSE BLAME_RELEASE", "paused at any time", nightly=True),
     _holds("switchover-primary-fails", "SWITCHOVER BLAME_RELEASE", "asked for at any time", nightly=True),
     _holds("frozen", "FREEZE BLAME_RELEASE", "Patroni hangs, PostgreSQL runs, no watchdog", nightly=True),
+    _holds("floor", "AGENTS_DIE HOLE_A=1 FLOOR", "Patroni shrinks `/sync`, a floor for who may lead"),
+    _holds("floor-terms", "TERMS AGENTS_DIE HOLE_A=1 FLOOR", "the same, any number of times", nightly=True),
     _holds("shrinking", "HOLE_A=1 BLAME_RELEASE", "Patroni shrinks `/sync` as 4.0.7 does", nightly=True),
     _holds("two-rows", "ROWS=2 AGENTS_DIE", "more than one row changes nothing", nightly=True),
 )

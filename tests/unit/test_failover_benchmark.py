@@ -54,7 +54,7 @@ def test_a_setup_leaves_postgresql_and_the_other_cell_alone() -> None:
 
 def test_copies_are_those_that_a_setup_asks_for() -> None:
     assert [setup.copies(NA1) for setup in COPIES] == [0, 1, 2]
-    assert [setup.copies(NA1) for setup in SETUPS] == [1, 1, 0, 0, 0]
+    assert [setup.copies(NA1) for setup in SETUPS] == [1, 2, 1, 0, 0, 0]
 
 
 def test_the_limit_is_the_clients_round_trip_and_the_one_to_the_standbys_that_confirm() -> None:
@@ -166,6 +166,20 @@ def repetition(seconds: float = 21.5, lost: int = 0, *, ended: bool = True) -> R
         "2026-11-23T14:00:00+00:00", 60.0, measures=measures, violations=violations,
         expected=(Expected("0 acknowledged rows lost", f"{lost} lost", met=not lost),),
     )  # fmt: skip
+
+
+def test_a_comparison_goes_on_with_what_an_earlier_run_left(tmp_path: Path) -> None:
+    file = tmp_path / "failover-comparison.json"
+    setting = {"round trips": "east-west 70 ms"}
+    earlier = failover.empty("na1", [OURS], setting)
+    assert failover.added_to(file, earlier) is earlier
+    earlier["repetitions"].append({"setup": OURS.key})
+    file.write_text(json.dumps(earlier))
+    found = failover.added_to(file, failover.empty("na1", [OURS, PATRONI], setting))
+    assert [each["key"] for each in found["setups"]] == [OURS.key, PATRONI.key]
+    assert found["repetitions"] == [{"setup": OURS.key}]
+    with pytest.raises(MirrorforceError, match="is of na1"):
+        failover.added_to(file, failover.empty("na2", [OURS], setting))
 
 
 def document(*rows: dict[str, Any]) -> dict[str, Any]:
