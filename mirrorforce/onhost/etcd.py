@@ -1,7 +1,8 @@
 """A client of etcd's JSON gateway (v3) over TLS. Standard library only: this runs on hosts.
 
-Every call asks the endpoints in turn, the first one first, and keeps its connection. Reads are
-linearizable: a member that lost the majority gives an error, never an old value.
+Every call asks the endpoints in turn, the first one first, and keeps its connection; one that gave no answer is
+asked last for a while. Reads are linearizable: a member that lost the majority gives an error, never an old
+value.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 AUTHENTICATION_S = 8.0
+RESTS_S = 10.0
+"""An endpoint that gave no answer is asked after the others for so long: each asking of it takes a timeout."""
 UNAUTHENTICATED = 16
 _INVALID_ARGUMENT = 3
 _STALE_AUTH = ("user name is empty", "revision in header is old", "invalid auth token")
@@ -167,6 +171,7 @@ class Client:
         context = credentials.context()
         self._connections = [Connection(one, context, timeout) for one in endpoints]
         self._tokens: dict[Connection, str] = {}
+        self._rests_until: dict[Connection, float] = {}
         self._user = user
 
     def call(self, path: str, body: object) -> dict[str, Any]:
@@ -241,13 +246,14 @@ class Client:
         return response
 
     def _first(self, ask: Callable[[Connection], Answer]) -> Answer:
-        reasons = []
-        for connection in self._connections:
+        reasons, now = [], time.monotonic()
+        for connection in sorted(self._connections, key=lambda one: self._rests_until.get(one, now) > now):
             try:
                 return self._asked(connection, ask)
             except (EtcdError, OSError, http.client.HTTPException) as fault:
                 # What is left of a broken exchange must not be read as the answer to the next one.
                 connection.close()
+                self._rests_until[connection] = time.monotonic() + RESTS_S
                 reasons.append(f"{connection.endpoint}: {fault or type(fault).__name__}")
         raise EtcdError("; ".join(reasons))
 

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import ssl
+import time
+from typing import TYPE_CHECKING, cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrorforce.onhost import etcd
+
+if TYPE_CHECKING:
+    from mirrorforce.onhost.https_json import Credentials
 
 
 @given(st.text())
@@ -57,3 +64,37 @@ def test_a_watch_ends_with_its_reason() -> None:
     assert etcd.end_of_watch(refused) == "invalid auth token"
     assert etcd.end_of_watch({"error": {"message": "no leader"}}) == "no leader"
     assert etcd.end_of_watch({"result": {"created": True}}) == ""
+
+
+class Keys:
+    """Credentials that no server ever sees."""
+
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+
+def test_an_endpoint_that_gives_no_answer_is_asked_last_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    dead = {"https://near:1"}
+
+    def post(connection: etcd.Connection, *_: object) -> dict[str, object]:
+        asked.append(connection.endpoint)
+        if connection.endpoint in dead:
+            raise TimeoutError("timed out")
+        return {}
+
+    now = 100.0
+    monkeypatch.setattr(etcd.Connection, "post", post)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    client = etcd.Client(["https://near:1", "https://far:1"], cast("Credentials", Keys()), None)
+    for _ in range(2):
+        client.call("/v3/kv/range", {})
+    assert asked == ["https://near:1", "https://far:1", "https://far:1"]
+    now += etcd.RESTS_S
+    dead.clear()
+    asked.clear()
+    client.call("/v3/kv/range", {})
+    assert asked == ["https://near:1"]
+    dead.update({"https://near:1", "https://far:1"})
+    with pytest.raises(etcd.EtcdError, match="near:1: timed out; https://far:1: timed out"):
+        client.call("/v3/kv/range", {})
