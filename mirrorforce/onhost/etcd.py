@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 
 AUTHENTICATION_S = 8.0
 RESTS_S = 10.0
-"""An endpoint that gave no answer is asked after the others for so long: each asking of it takes a timeout."""
+"""An endpoint that gave no answer is asked after the others for so long: each time takes a timeout."""
 UNAUTHENTICATED = 16
 _INVALID_ARGUMENT = 3
 _STALE_AUTH = ("user name is empty", "revision in header is old", "invalid auth token")
