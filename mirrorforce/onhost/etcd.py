@@ -1,8 +1,8 @@
 """A client of etcd's JSON gateway (v3) over TLS. Standard library only: this runs on hosts.
 
 Every call asks the endpoints in turn, the first one first, and keeps its connection; one that gave no answer
-is asked last for a while. Reads are linearizable: a member that lost the majority gives an error, never an old
-value.
+is asked last for a while. Reads are linearizable: a member that lost the majority gives an error, never an
+old value.
 """
 
 from __future__ import annotations
