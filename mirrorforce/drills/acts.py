@@ -20,8 +20,8 @@ class Verb(StrEnum):
     - POWER_OFF, POWER_ON: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
     - KILL: hosts, process. SIGKILL. FREEZE: hosts. Patroni and every process of PostgreSQL. FREEZE_PATRONI:
       hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. Both.
-    - LET_AGENT_DIE: hosts, moment. SIGKILL to the failover agent as soon as that has happened to it, once and
-      within the next minutes; its unit starts it again.
+    - LET_AGENT_DIE, FREEZE_AGENT: hosts, moment. SIGKILL to the failover agent as soon as that has happened
+      to it, once and within the next minutes; its unit starts it again. Or SIGSTOP, until THAW.
     - PART, JOIN: hosts. Between a member and the other members of its cell no packet passes; all others do.
     - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
     - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
@@ -32,6 +32,7 @@ class Verb(StrEnum):
     - STOP_ETCD, START_ETCD, STOP_DNS, START_DNS: hosts. DNS is failover DNS and leader watcher.
     - KEEP_SLOTS_FOR: cell; `amount` seconds is its member_slots_ttl. KEEP_SLOTS_AS_DECLARED: cell.
     - SWITCH_OVER: cell, hosts (the one to lead).
+    - CONVERGE: hosts. Ansible on these alone.
     - RESTART: hosts, in this order, the next once the one before is whole again; also sites.
     - WRITE_WAL: cell (whoever is its primary by then), amount in MiB. While the primary's WAL volume is
       filled it may break off.
@@ -48,6 +49,7 @@ class Verb(StrEnum):
     FREEZE = "freeze"
     FREEZE_PATRONI = "freeze Patroni alone on"
     LET_AGENT_DIE = "let the failover agent die on"
+    FREEZE_AGENT = "freeze the failover agent on"
     THAW = "thaw"
     PART = "cut off from other members"
     JOIN = "connect with other members"
@@ -69,6 +71,7 @@ class Verb(StrEnum):
     KEEP_SLOTS_FOR = "keep slots for"
     KEEP_SLOTS_AS_DECLARED = "keep slots as declared for"
     SWITCH_OVER = "switch over to"
+    CONVERGE = "converge"
     RESTART = "restart one by one"
     WRITE_WAL = "write WAL"
     REINITIALISE = "reinitialise"

@@ -104,7 +104,15 @@ WORDS: Mapping[Verb, Word] = {
         {"once": Slot("moment", tuple(Moment))},
         fault=False,
     ),
-    Verb.THAW: _undo(_MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI),
+    Verb.FREEZE_AGENT: Word(
+        _MEMBERS,
+        "stops the failover agent as soon as that has happened to it; skipped where there are none",
+        {"once": Slot("moment", tuple(Moment))},
+        fault=False,
+    ),
+    Verb.THAW: _undo(
+        _MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI, Verb.FREEZE_AGENT
+    ),
     Verb.PART: Word(
         _MEMBERS,
         "lets no packet pass between the member and the others of its cell; to etcd and clients all do",
@@ -157,6 +165,9 @@ WORDS: Mapping[Verb, Word] = {
         Slot("target", (phrases.THE_CELL,)), "keeps them for as long as declared again", Verb.KEEP_SLOTS_FOR
     ),
     Verb.SWITCH_OVER: Word(_ONE_MEMBER, "a planned switchover to that member"),
+    Verb.CONVERGE: Word(
+        _MEMBERS, "runs Ansible on that host, as `mirrorforce converge --limit`", fault=False
+    ),
     Verb.RESTART: Word(
         _SITES, "restarts the site's hosts in good order, the next when all is whole after the one before"
     ),

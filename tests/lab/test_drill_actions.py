@@ -264,6 +264,20 @@ def test_an_agent_dies_at_the_moment_that_was_said_and_starts_again(stage: Stage
     stage.said(MEMBER, "sudo systemctl stop failover_agent.service")
 
 
+def test_an_agent_stands_still_from_the_moment_that_was_said_until_it_is_thawed(stage: Stage) -> None:
+    state = "ps -o stat= -p $(systemctl show --property=MainPID --value failover_agent.service)"
+    stage.said(MEMBER, f"sudo sh -euc {shlex.quote('rm -rf /run/speaker; ' + SPEAKER)}")
+    act = Act(Verb.FREEZE_AGENT, hosts=(MEMBER,), moment=Moment.PROMISED)
+    actions.carry_out(stage.ctx, act)
+    assert not stage.said(MEMBER, state).startswith("T")
+    stage.said(MEMBER, "sudo touch /run/speaker/fenced /run/speaker/promised")
+    _eventually(lambda: stage.said(MEMBER, state).startswith("T"))
+    actions.carry_out(stage.ctx, Act(Verb.THAW, hosts=(MEMBER,)))
+    assert not stage.said(MEMBER, state).startswith("T")
+    assert ledger.outstanding(stage.ctx.ws) == ()
+    stage.said(MEMBER, "sudo systemctl stop failover_agent.service")
+
+
 def test_stopped_etcd_stays_stopped_until_it_is_started(stage: Stage) -> None:
     actions.carry_out(stage.ctx, Act(Verb.STOP_ETCD, hosts=(MEMBER,)))
     assert stage.said(MEMBER, "systemctl show --property=ActiveState --value etcd") == "inactive"

@@ -26,6 +26,7 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.FREEZE: services.freeze,
     Verb.FREEZE_PATRONI: services.freeze_patroni,
     Verb.LET_AGENT_DIE: services.let_agent_die,
+    Verb.FREEZE_AGENT: services.freeze_agent,
     Verb.THAW: services.thaw,
     Verb.PART: network.part,
     Verb.JOIN: network.join,
@@ -47,6 +48,7 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.KEEP_SLOTS_FOR: cells.keep_slots_for,
     Verb.KEEP_SLOTS_AS_DECLARED: cells.keep_slots_as_declared,
     Verb.SWITCH_OVER: cells.switch_over,
+    Verb.CONVERGE: cells.converge_members,
     Verb.RESTART: power.restart_one_by_one,
     Verb.WRITE_WAL: cells.write_wal,
     Verb.REINITIALISE: cells.reinitialise,
@@ -72,7 +74,7 @@ def refusal(ctx: Context, act: Act) -> str:
     foreign = sorted(site for site in sites if ctx.estate.site(site).platform != "lab")
     if act.verb in _OF_THE_LAB and foreign:
         return f"'{act.verb}' needs a lab; {', '.join(foreign)} is none"
-    if act.verb is Verb.LET_AGENT_DIE and not ctx.estate.fence_and_release:
+    if act.verb in {Verb.LET_AGENT_DIE, Verb.FREEZE_AGENT} and not ctx.estate.fence_and_release:
         return f"{ctx.estate.name} has no failover agents"
     if act.verb is Verb.SLOW_DISK:
         return disk_speed.refusal()

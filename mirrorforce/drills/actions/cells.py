@@ -11,6 +11,7 @@ from mirrorforce.drills import ledger
 from mirrorforce.drills.acts import Verb
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.operations import (
+    converge,
     recover,
     reinit,
     requests,
@@ -54,6 +55,11 @@ checkpoint;
 """
 _PIECES = 8
 _BEHIND = 32 << 20
+
+
+def converge_members(ctx: Context, act: Act) -> None:
+    """Run Ansible on the members, whatever they are at; MirrorforceError where a task fails."""
+    converge.converge(ctx.ws, ctx.estate, limit=",".join(act.hosts))
 
 
 def switch_over(ctx: Context, act: Act) -> None:

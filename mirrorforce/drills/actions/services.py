@@ -38,9 +38,9 @@ _SAID: Mapping[Moment, str] = {
     Moment.RELEASED: report.RELEASED,
     Moment.LIFTED: report.LIFTED,
 }
-_DEATH_UNIT = "drill_agent_death"
-_DEATH_SECONDS = 240
-_DISARM = f"systemctl stop {_DEATH_UNIT}.service 2>/dev/null || true"
+_MOMENT_UNIT = "drill_agent_moment"
+_MOMENT_SECONDS = 240
+_DISARM = f"systemctl stop {_MOMENT_UNIT}.service 2>/dev/null || true"
 
 _DATA_FOLDER = "17/postmaster.pid"
 _RUNNING_WITHIN = 60.0
@@ -81,22 +81,31 @@ def let_agent_die(ctx: Context, act: Act) -> None:
 
     On the host itself: a few milliseconds later, where the agent's next step takes a round trip to etcd.
     """
+    _at_the_moment(ctx, act, "KILL")
+
+
+def freeze_agent(ctx: Context, act: Act) -> None:
+    """The same, and the agent does not run on; systemd ends it after half a minute, unless it is thawed."""
+    _at_the_moment(ctx, act, "STOP")
+
+
+def _at_the_moment(ctx: Context, act: Act, name: str) -> None:
     if act.moment is None:
         raise MirrorforceError("the act names no moment")
     follow = f"journalctl --follow --lines=0 --output=cat --unit={AGENT}"
     seen = f"grep --quiet --max-count=1 --regexp={shlex.quote('^' + _SAID[act.moment])}"
-    die = f"{follow} | {{ {seen} && {_signal('KILL', AGENT)}; }}"
+    then = f"{follow} | {{ {seen} && {_signal(name, AGENT)}; }}"
     ctx.on_all(
         act.hosts,
         f"{_DISARM}; systemctl is-active --quiet {AGENT}; "
-        f"systemd-run --quiet --collect --unit={_DEATH_UNIT} --property=RuntimeMaxSec={_DEATH_SECONDS} "
-        f"sh -c {shlex.quote(die)}",
-        f"let {AGENT} die",
+        f"systemd-run --quiet --collect --unit={_MOMENT_UNIT} --property=RuntimeMaxSec={_MOMENT_SECONDS} "
+        f"sh -c {shlex.quote(then)}",
+        f"have {AGENT} get SIG{name}",
     )
 
 
 def spare_agents(ctx: Context) -> None:
-    """Have no host wait any longer for a moment to kill its agent at: the drill that asked for it is over."""
+    """Have no host wait any longer for a moment to signal its agent at: the drill that asked is over."""
     if ctx.estate.fence_and_release:
         members = [host.name for host in ctx.inventory.of_role("database")]
         ctx.on_all(ctx.with_power(members), _DISARM, "spare the failover agents")
@@ -106,6 +115,8 @@ def thaw(ctx: Context, act: Act) -> None:
     """Let them run on. What lost its power meanwhile is not frozen any more."""
     watch = f"{_IF_WATCHED} systemctl thaw {WATCH}; fi"
     again = f"{watch}; systemctl thaw {PATRONI} && {_signal('CONT', PATRONI)}"
+    if ctx.estate.fence_and_release:
+        again += f"; {_DISARM}; if systemctl --quiet is-active {AGENT}; then {_signal('CONT', AGENT)}; fi"
     ctx.on_all(ctx.with_power(act.hosts), again, "thaw")
 
 
