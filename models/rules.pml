@@ -106,7 +106,7 @@
 #define GUARD_TIME_OVER (STALE == 0)
 #endif
 
-/* FLOOR: a member promotes only with the floor of the present /sync, and with all that it says. A release asks the
+/* RULE_12 (FLOOR): a member promotes only with the floor of the present /sync, and with all that it says. A release asks the
  * same of the best that it counts, and what that one has is the floor of the /sync that it writes. */
 #ifdef FLOOR
 #define MAY_LEAD(s) (!no_floor && position[s] >= floor)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mirrorforce.onhost.failover_agent import coordination, fencing
 from mirrorforce.onhost.failover_agent.view import Local, Vote
 from tests.simulated import world as simulated
-from tests.simulated.world import CELL, FOR_GOOD, OLD, SYNC
+from tests.simulated.world import CELL, FOR_GOOD, LOST_STANDBY, OLD, SYNC
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +34,7 @@ class AgentSteps:
             "doubts": self.doubts,
             "may-lead": self.may_lead,
             "plan": self.plan,
+            "floor": self.keeps_floor,
             "late": self.late_arrives,
             "revocation": self.revocation_arrives,
         }
@@ -215,6 +216,10 @@ class AgentSteps:
             return False
         setattr(member, what, whether == "on")
         return True
+
+    def keeps_floor(self) -> bool:
+        """Of the primary's own agent; in the other layouts it does not run, and nobody asks."""
+        return self.world.layout.hole == LOST_STANDBY and self.world.keep_floor()
 
     def plan(self, name: str) -> bool:
         """The primary's side opens a round for a switchover to this member."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mirrorforce.onhost.failover_agent import fencing, rules
+from mirrorforce.onhost.failover_agent import fencing, floors, rules
 from mirrorforce.onhost.failover_agent.keys import Cell, Transaction
 from mirrorforce.onhost.failover_agent.view import Promise
 from tests.simulated import world
 from tests.simulated.agents import AgentSteps
 from tests.simulated.schedules import Aim
-from tests.simulated.world import CELL, FAILOVER, LEADER, SYNC, Layout
+from tests.simulated.world import CELL, FAILOVER, LEADER, LOST_STANDBY, SYNC, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,8 +47,14 @@ def nobody(*_given: object) -> list[str]:
     return []
 
 
+def nothing(*_given: object) -> str:
+    return ""
+
+
 def without_second_lines(patch: Patch, layout: Layout) -> None:
     patch.setattr(rules, "unlisted", nobody)
+    if layout.hole != LOST_STANDBY:
+        patch.setattr(floors, "against", nothing)
     if layout.hole != "shrinking":
         patch.setattr(rules, "awaited", nobody)
 
@@ -249,8 +255,16 @@ def no_guard_time(patch: Patch) -> None:
     patch.setattr(rules, "guard_over", over)
 
 
+# Rule 12.
+
+
+def no_floor(patch: Patch) -> None:
+    patch.setattr(floors, "against", nothing)
+
+
 _THREE = Aim(Layout(standbys=3))
 _SHRINKING = Aim(Layout(hole="shrinking"))
+_LOST_STANDBY = Aim(Layout(hole=LOST_STANDBY))
 _OPERATOR = Aim(Layout(hole="operator"), {"ask": 3})
 BROKEN = (
     Broken(1, "quorum promises instead of quorum + 1", one_promise_less),
@@ -272,6 +286,7 @@ BROKEN = (
     Broken(9, "a timer shorter than the promise's lease", block_shorter_than_the_promise),
     Broken(10, "a boot without a block", boot_without_a_block),
     Broken(11, "no guard time", no_guard_time),
+    Broken(12, "whoever Patroni elects leads, whatever it lacks", no_floor, _LOST_STANDBY),
 )
 NONE_FOUND = (
     Broken(3, "`/sync` read at any time, and fences of earlier rounds count", sync_read_at_any_time),

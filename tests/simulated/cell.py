@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.simulated.agents import AgentSteps
 from tests.simulated.primary import PrimarySteps
 from tests.simulated.standby import StandbySteps
-from tests.simulated.world import OLD, World
+from tests.simulated.world import LOST_STANDBY, OLD, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,6 +64,9 @@ class Simulation:
                 ("ask-no-more",),
                 ("take-back",),
                 ("renew",),
+                ("floor",),
+                # Whoever lacks rows leads for nobody: it is the old primary that has them.
+                *([("return",)] if world.layout.hole == LOST_STANDBY else []),
             ):
                 self.do(step)
             for name in world.members:

@@ -13,6 +13,7 @@ class Held:
     value: str
     revision: int
     lease: int | None
+    version: int = 1
 
 
 @dataclass
@@ -41,14 +42,18 @@ class Etcd:
 
     def put(self, key: str, value: str, lease: int | None = None) -> None:
         self.revision += 1
-        self.keys[key] = Held(value, self.revision, lease)
+        self._hold(key, value, lease)
+
+    def _hold(self, key: str, value: str, lease: int | None) -> None:
+        before = self.keys.get(key)
+        self.keys[key] = Held(value, self.revision, lease, before.version + 1 if before else 1)
 
     def delete(self, key: str) -> None:
         self.revision += 1
         self.keys.pop(key, None)
 
     def found(self) -> list[KeyValue]:
-        return [KeyValue(key, held.value, held.revision) for key, held in self.keys.items()]
+        return [KeyValue(key, held.value, held.revision, held.version) for key, held in self.keys.items()]
 
     def carry_out(self, wanted: Transaction, lease: int | None, of_ttl: int | None = None) -> bool:
         """Whether it took place; all of its operations get one revision, as in etcd.
@@ -66,7 +71,7 @@ class Etcd:
             if isinstance(one, Delete):
                 self.keys.pop(one.key, None)
             else:
-                self.keys[one.key] = Held(one.value, self.revision, leases[one.hangs])
+                self._hold(one.key, one.value, leases[one.hangs])
         return True
 
     def _holds(self, one: Compare) -> bool:

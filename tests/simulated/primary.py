@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tests.simulated.world import CONFIG, FAILOVER, LEADER, OLD, ROWS, SYNC, TTL
+from tests.simulated.world import CONFIG, FAILOVER, LEADER, LOST_STANDBY, OLD, ROWS, SYNC, TTL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class PrimarySteps:
 
     def crash(self) -> bool:
         world = self.world
-        if world.layout.hole or not world.old.up:
+        if not world.layout.fails or not world.old.up:
             return False
         world.demote()
         return True
@@ -68,7 +68,7 @@ class PrimarySteps:
     def stop(self) -> bool:
         """A clean stop deletes the key. Not while a candidate sleeps: `stop-after-take-back` in models/."""
         world = self.world
-        return not world.layout.hole and self._stopped()
+        return world.layout.fails and self._stopped()
 
     def _stopped(self) -> bool:
         world, old = self.world, self.world.old
@@ -172,12 +172,11 @@ class PrimarySteps:
         world, old = self.world, self.world.old
         lacking = [name for name in voters if old.heard[name] < old.acked]
         before, _ = world.sync
-        fenced = {name for name, member in world.members.items() if OLD in member.blocked}
-        return (
-            not voters
-            or len(lacking) <= quorum
-            or (world.layout.hole == "shrinking" and voters <= before and before - voters <= fenced)
-        )
+        gone = {
+            "shrinking": {name for name, member in world.members.items() if OLD in member.blocked},
+            LOST_STANDBY: {name for name, member in world.members.items() if not member.linked},
+        }.get(world.layout.hole, set())
+        return not voters or len(lacking) <= quorum or (voters <= before and before - voters <= gone)
 
     def sync_arrives(self) -> bool:
         world, old = self.world, self.world.old

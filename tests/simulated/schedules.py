@@ -27,7 +27,7 @@ WEIGHTS: Mapping[str, float] = {
     "arrive": 3, "flush": 3, "reply": 4, "hear": 4, "drop": 0.4, "connect": 4, "follow": 2, "reboot": 0.25,
     "race": 6, "vote": 12, "vote-of-old": 2, "give-up": 0.4, "take": 3, "promote": 8, "die-as-leader": 0.4,
     "sees": 2, "acts": 30, "keeps-session": 6, "dies": 0.3, "starts": 1.5, "doubts": 0.3, "late": 2,
-    "may-lead": 1.5, "plan": 0.3,
+    "may-lead": 1.5, "plan": 0.3, "floor": 3,
     "revocation": 1,
 }  # fmt: skip
 """How often each step is tried; one that can do nothing is passed over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mirrorforce.onhost.failover_agent import rules
+from mirrorforce.onhost.failover_agent import floors, rules
 from tests.simulated.world import CONFIG, FAILOVER, FOR_GOOD, LEADER, OLD, Race
 
 if TYPE_CHECKING:
@@ -166,6 +166,11 @@ class StandbySteps:
         world, member = self.world, self.world.members[name]
         if member.primary or world.leader != name:
             return False
+        if floors.against(name, world.view(member), member.position):
+            # RULE 12: Patroni gives the key back.
+            world.etcd.delete(LEADER)
+            member.race = None
+            return True
         world.etcd.put(LEADER, name, world.etcd.grant(FOR_GOOD))
         member.race, member.primary, member.linked = None, True, False
         member.follows = name

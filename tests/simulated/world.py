@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mirrorforce.onhost.failover_agent import floors
 from mirrorforce.onhost.failover_agent.keys import Cell
 from mirrorforce.onhost.failover_agent.view import Pace
 from tests.simulated.etcd import Etcd
@@ -25,6 +26,7 @@ TTL = 20.0
 PACE = replace(Pace.of(TTL), round_limit=60.0, rest_after=1.0)
 ROWS = 3
 FOR_GOOD = 1e12
+LOST_STANDBY = "lost standby"
 
 
 class LostRowError(AssertionError):
@@ -37,12 +39,18 @@ class Layout:
 
     copies: n. hole: one that is Patroni's own, open: "shrinking" (A: `/sync` goes without those who are
     fenced off, whatever they have), or "operator" (pauses and switchovers). The old primary keeps its lease
-    and does not crash then, so that what loses a row is a release, and not Patroni alone.
+    and does not crash then, so that what loses a row is a release, and not Patroni alone. LOST_STANDBY: A as
+    well, of whoever is not connected, and the primary may fail: rule 12 closes it.
     """
 
     standbys: int = 2
     copies: int = 1
     hole: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether the old primary may fail while it has its key."""
+        return self.hole in {"", LOST_STANDBY}
 
 
 @dataclass
@@ -132,6 +140,8 @@ class World:
         self.write_sync(everybody, len(everybody) - layout.copies)
         self.etcd.put(LEADER, OLD, lease)
         self.read_sync()
+        if layout.hole == LOST_STANDBY:
+            self.keep_floor()
         for member in self.members.values():
             self.begin_session(member)
             member.leader_seen = (self.view(member).leader, 0.0)
@@ -140,7 +150,7 @@ class World:
         """Time goes by; leases run out, timers fire, whoever has to act in time acts."""
         self.now += seconds
         old = self.old
-        if self.layout.hole and old.up and self.leader == OLD:
+        if not self.layout.fails and old.up and self.leader == OLD:
             self.renew_leader()
         # A watchdog, or Patroni itself, has the old primary demote before its lease ends; not while paused.
         if old.up and self.now >= old.renewed + TTL - 1 and not old.thinks_paused:
@@ -185,6 +195,14 @@ class World:
 
     def read_sync(self) -> None:
         self.old.knows_sync = self.etcd.keys[SYNC].revision
+
+    def keep_floor(self) -> bool:
+        """RULE 12: the primary's agent says what it takes to lead; here the lowest that is sound."""
+        view = CELL.read(self.etcd.found(), OLD)
+        if not self.old.up or view.sync is None or not floors.owed(OLD, view):
+            return False
+        floor = floors.of_sync(view.sync, view.floor, self.old.acked)
+        return self.etcd.carry_out(CELL.put_floor(view, floor), None)
 
     def begin_session(self, member: Standby) -> None:
         member.lease = self.etcd.grant(self.now + PACE.session)

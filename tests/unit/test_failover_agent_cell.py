@@ -18,7 +18,7 @@ from tests.simulated.broken import BROKEN, Broken, without_second_lines
 from tests.simulated.cell import Simulation
 from tests.simulated.schedules import WEIGHTS, Aim, as_text, from_text, loses, run
 from tests.simulated.search import kept
-from tests.simulated.world import Layout, LostRowError
+from tests.simulated.world import LOST_STANDBY, Layout, LostRowError
 
 LAYOUTS = (
     Layout(),
@@ -29,6 +29,8 @@ LAYOUTS = (
     Layout(standbys=3, hole="shrinking"),
     Layout(hole="operator"),
     Layout(standbys=3, copies=2, hole="operator"),
+    Layout(hole=LOST_STANDBY),
+    Layout(standbys=3, hole=LOST_STANDBY),
 )
 
 

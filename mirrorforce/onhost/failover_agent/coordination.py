@@ -208,6 +208,7 @@ def _count(view: View, now: Round, sync: Sync, known: Known, pace: Pace) -> Coor
     others = {name: at for name, at in known.positions.items() if name not in given and name != now.target}
     if further := rules.ahead(given, counted, others):
         return Close(now, f"{', '.join(further)} is ahead of all that promised")
+    # RULE 12
     if why := floors.against(now.coordinator, view, max(one.position for one in counted.values())):
         return Close(now, f"of those that promised none may lead: {why}")
     able = rules.heirs(given, counted)

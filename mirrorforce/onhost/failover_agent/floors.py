@@ -1,4 +1,4 @@
-"""Who has enough to lead: closes Patroni's hole of a shortened `/sync`. Pure; standard library only.
+"""RULE 12, who has enough to lead: closes a hole of Patroni's. Pure; standard library only.
 
 Patroni (4.0.7) takes a lost standby off `/sync` whether or not those that stay have what only the lost one
 had confirmed; if the primary is lost next, one that lacks acknowledged rows is elected. So the primary's

@@ -1,4 +1,4 @@
-"""Answers Patroni's question before it promotes: whether this member has enough to lead (`floors`).
+"""RULE 12: answers Patroni's question before it promotes: whether this member has enough to lead (`floors`).
 
 Patroni runs `may_promote` once it holds the leader key, and gives the key back where the answer is no; it
 tries again a ttl later. While the key is this member's nobody else writes `/sync`, so what is seen stands.
