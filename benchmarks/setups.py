@@ -43,12 +43,16 @@ class Setup:
         return int(str(self.settings.get("synchronous_node_count", cell.synchronous_copies)))
 
     def estate(self, declared: Estate, cell: str) -> Estate:
-        """The estate as it is when this setup is all that it is to be: `status` then counts by it."""
+        """The estate as it is when this setup is all that it is to be: `status` then counts by it.
+
+        Agents that keep still are none: that maintenance is on is a problem of an estate that has them.
+        """
         cells = (
             replace(each, synchronous_copies=self.copies(each)) if each.name == cell else each
             for each in declared.cells
         )
-        return replace(declared, cells=tuple(cells))
+        agents = declared.fence_and_release and self.agents
+        return replace(declared, cells=tuple(cells), fence_and_release=agents)
 
 
 OURS = Setup("ours", "Mirrorforce (fast, quorum, strict)", "the estate file: preset fast, one copy")

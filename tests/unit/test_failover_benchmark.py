@@ -44,6 +44,9 @@ def test_patroni_would_take_each_setup_as_it_stands(setup: setups.Setup) -> None
 def test_our_own_setup_changes_nothing() -> None:
     assert OURS.configuration(DECLARED) == DECLARED
     assert OURS.estate(ESTATE, "na1") == ESTATE
+    agents = replace(ESTATE, fence_and_release=True)
+    assert OURS.estate(agents, "na1") == ESTATE, "they keep still"
+    assert setups.AGENTS.estate(agents, "na1") == agents
 
 
 def test_a_setup_leaves_postgresql_and_the_other_cell_alone() -> None:
