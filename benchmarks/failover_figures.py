@@ -92,16 +92,25 @@ def table(document: Document) -> list[list[str]]:
 
 
 def _pairs(document: Document) -> Iterator[tuple[str, Document]]:
+    """Each drill and setup that was measured."""
     for drill in drills_of(document):
         for setup in document["setups"]:
-            yield drill, setup
+            if measured(document, setup["key"], drill):
+                yield drill, setup
 
 
 def _cells(document: Document, drill: str, setup: Document) -> list[str]:
     rows = measured(document, setup["key"], drill)
-    lost = ", ".join(f"{one['rpo_rows']:,}" for one in rows) or "-"
+    lost = _rows_lost([one["rpo_rows"] for one in rows])
     by_way = [_seconds(outages(rows, way)) for way in ("dns", "multi-host")]
     return [drill, setup["name"], str(len(rows)), lost, *by_way]
+
+
+def _rows_lost(figures: Sequence[int]) -> str:
+    """Each; of more than FEW the sum."""
+    if len(figures) > FEW:
+        return f"{sum(figures):,} in all"
+    return ", ".join(f"{figure:,}" for figure in figures)
 
 
 def _seconds(figures: Sequence[float]) -> str:

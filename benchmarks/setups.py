@@ -59,7 +59,7 @@ OURS = Setup("ours", "Mirrorforce (fast, quorum, strict)", "the estate file: pre
 AGENTS = Setup("agents", "Mirrorforce with failover agents", OURS.source, agents=True)
 AGENTS_TWO_COPIES = Setup(
     "agents-two-copies",
-    "the same, two copies",
+    "Mirrorforce with failover agents, two copies",
     "synchronous_copies: 2",
     {"synchronous_node_count": 2},
     agents=True,
