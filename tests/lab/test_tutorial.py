@@ -81,7 +81,9 @@ def test_every_line_does_what_the_tutorial_says(typed: list[Typed]) -> None:
     """`status` alone has something to complain of while a coast is lost."""
     for one in typed:
         lost = one.heading == "Lose the East coast" and one.line == "mirrorforce status"
-        assert one.status == (ExitCode.OBJECTIVE_MISSED if lost else ExitCode.AS_DECLARED), one
+        assert one.status == (ExitCode.OBJECTIVE_MISSED if lost else ExitCode.AS_DECLARED), (
+            f"{one.line}: {one.said}"
+        )
 
 
 def test_both_rows_are_there_after_the_loss(typed: list[Typed]) -> None:

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from mirrorforce.onhost.failover_agent.store import Seen
     from mirrorforce.onhost.failover_agent.view import View
 
-FRESH_S = 0.5
-"""What was seen so lately is no earlier term of this member's."""
+FRESH_S = 1.0
+"""What was seen so lately is no earlier term of this member's: its lease is longer."""
+SEEN_WITHIN_S = 1.0
+"""This thread has no session with etcd until it needs one: to log in takes longer than to wait a moment."""
 
 log = logging.getLogger("failover_agent")
 
@@ -71,7 +73,9 @@ class Gate:
         try:
             why = self._against()
         except EtcdError as fault:
-            why = str(fault)  # Patroni has just written there: it may ask again
+            # Patroni has just written there, so it is this host that is out of breath: its own rules apply.
+            self._say(f"leads unasked: {fault}")
+            return YES
         if why:
             self._say(f"refused to lead: {why}")
         return NO if why else YES
@@ -83,12 +87,15 @@ class Gate:
         return why if why and not self._excused(view) else ""
 
     def _with_the_key(self) -> View:
-        """What etcd holds since this member has the key; to ask again takes a round trip."""
-        seen = self._seen()
-        if seen and time.monotonic() - seen.answered < FRESH_S:
-            leader = seen.view.leader
-            if leader and leader.name == self._settings.me:
-                return seen.view
+        """What etcd holds since this member has the key; the main thread, woken by a watch, sees it first."""
+        until = time.monotonic() + SEEN_WITHIN_S
+        while time.monotonic() < until:
+            seen = self._seen()
+            if seen and time.monotonic() - seen.answered < FRESH_S:
+                leader = seen.view.leader
+                if leader and leader.name == self._settings.me:
+                    return seen.view
+            time.sleep(0.01)
         return self._store.see().view
 
     def _excused(self, view: View) -> bool:
