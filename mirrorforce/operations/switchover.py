@@ -27,6 +27,8 @@ PATRONI, AGENTS = "Patroni", "failover agents"
 SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
+AGAIN_AFTER = 10.0
+"""Seconds: a few loops of Patroni with the preset `default`."""
 FIRST_LOOK_AFTER = 0.7
 """Seconds in which the new primary's host and those that follow it are not kept from it by questions."""
 
@@ -157,7 +159,17 @@ def switchover(
     elif before["primary"]["host"] != change.new:
         switchover_ways.hold(ws, estate, others(before, change.old, change.new), change.new)
         started = time.monotonic()
-        switchover_ways.order(ws, cell, change.old, change.new)
+        try:
+            switchover_ways.order(ws, cell, change.old, change.new)
+        except MirrorforceError:
+            if not why:
+                raise
+            # Right after a round that was given up Patroni may not count its standbys yet: once more.
+            time.sleep(AGAIN_AFTER)
+            again = _ready_again(ws, estate, inventory, cell, change)
+            started = time.monotonic()
+            if again["primary"]["host"] != change.new:
+                switchover_ways.order(ws, cell, change.old, change.new)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
     return Switchover(cell.name, True, change.old, change.new, by, why, held, **stages)  # noqa: FBT003
