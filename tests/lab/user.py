@@ -94,8 +94,7 @@ def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None,
     document = yaml.safe_load(text)
     assert document["estate"] == "lab"
     document["estate"] = env
-    if not agents:
-        document["failover"] = {"fence_and_release": False}
+    document["failover"] = {"fence_and_release": agents}
     if cells is not None:
         document["cells"] = {name: cell for name, cell in document["cells"].items() if name in cells}
         tenants = document.get("tenants", {}).items()

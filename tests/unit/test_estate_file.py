@@ -31,10 +31,10 @@ def test_the_lab_is_sound() -> None:
 @pytest.mark.parametrize(
     ("preset", "said", "has_agents"),
     [
-        ("fast", "", True),
-        ("default", "", True),
+        ("fast", "", False),
+        ("default", "", False),
         ("wide", "", False),
-        ("fast", "failover: {fence_and_release: false}\n", False),
+        ("fast", "failover: {fence_and_release: true}\n", True),
         ("wide", "failover: {fence_and_release: true}\n", True),
     ],
 )
