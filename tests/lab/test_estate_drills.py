@@ -36,7 +36,7 @@ BROKEN_WITHIN = 60.0
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[User]:
-    with standing_estate(ENV) as someone:
+    with standing_estate(ENV, agents=True) as someone:
         yield someone
 
 

@@ -84,11 +84,12 @@ class User:
         return found
 
 
-def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None, agents: bool = True) -> None:
+def declare_test_estate(
+    env: str = ENV, *, cells: Collection[str] | None = None, agents: bool = False
+) -> None:
     """Write stacks/ENV.yaml: the lab under another name, so that a lab in use is never touched.
 
-    `cells`: these alone, with their tenants; without, all that the lab has. `agents`: with failover agents,
-    as the preset has it.
+    `cells`: these alone, with their tenants; without, all that the lab has. `agents`: with failover agents.
     """
     text = (ROOT / "stacks" / "lab.yaml").read_text(encoding="utf-8")
     document = yaml.safe_load(text)
@@ -104,9 +105,11 @@ def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None,
 
 
 @contextmanager
-def standing_estate(env: str, *, cells: Collection[str] | None = None) -> Iterator[User]:
+def standing_estate(
+    env: str, *, cells: Collection[str] | None = None, agents: bool = False
+) -> Iterator[User]:
     """Who works on a test's own estate, which is up; down again at the end. Parameters as above."""
-    declare_test_estate(env, cells=cells)
+    declare_test_estate(env, cells=cells, agents=agents)
     someone = User(env=env)
     someone.mirrorforce("down", env, "--yes")
     done = someone.mirrorforce("up", env)
