@@ -86,9 +86,6 @@ PRESETS: Mapping[Preset, Pace] = {
     "wide": Pace(ttl=60, loop_wait=10, retry_timeout=20),
 }
 
-WITH_AGENTS: frozenset[Preset] = frozenset()
-"""Presets with failover agents unless the estate file says otherwise: none yet."""
-
 
 def pace(preset: Preset, overrides: Mapping[str, int]) -> Pace:
     """The preset's timings with single ones replaced."""

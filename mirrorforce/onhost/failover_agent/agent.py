@@ -278,12 +278,13 @@ class Agent:
 
     def _keep_floor(self, view: View, local: Local) -> None:
         """As the primary, say for each new `/sync` what it takes to lead. The position was asked since."""
-        if not (view.sync and local.primary and floors.owed(self._settings.me, view)):
+        if view.sync is None or local.position is None or not local.primary:
             return
-        if local.position is not None:
-            floor = floors.of_sync(view.sync, view.floor, local.position)
-            if self._store.carry_out(self._settings.cell.put_floor(view, floor)):
-                log.info("/sync is new; to lead takes %X", floor.position)
+        if not floors.owed(self._settings.me, view):
+            return
+        floor = floors.of_sync(view.sync, view.floor, local.position)
+        if self._store.carry_out(self._settings.cell.put_floor(view, floor)):
+            log.info("/sync is new; to lead takes %X", floor.position)
 
     def _known(self, view: View) -> Known:
         now, memory, settings = time.monotonic(), self._memory, self._settings

@@ -209,7 +209,7 @@ def _count(view: View, now: Round, sync: Sync, known: Known, pace: Pace) -> Coor
     if further := rules.ahead(given, counted, others):
         return Close(now, f"{', '.join(further)} is ahead of all that promised")
     # RULE 12
-    if why := floors.against(now.coordinator, view, max(one.position for one in counted.values())):
+    if why := floors.against(now.coordinator, view, rules.best_position(counted.values())):
         return Close(now, f"of those that promised none may lead: {why}")
     able = rules.heirs(given, counted)
     if now.planned:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mirrorforce.onhost.failover_agent import rules
 from mirrorforce.onhost.failover_agent.view import Floor
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _only_gained(before: Floor, sync: Sync) -> bool:
 
 def of_release(sync: Sync, counted: Mapping[str, Promise]) -> Floor:
     """The floor of `/sync` as a release puts it anew: nothing acknowledged lies above the best it counted."""
-    best = max(one.position for one in counted.values())
+    best = rules.best_position(counted.values())
     return Floor(best, 0, sync.version + 1, sync.voters, sync.quorum)
 
 

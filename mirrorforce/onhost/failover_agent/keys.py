@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -132,24 +132,30 @@ class Cell:
             Compare(self.maintenance, ABSENT),
         )
 
+    def _as_seen(self, leader: str, leader_revision: int, sync_revision: int) -> tuple[Compare, ...]:
+        """Who leads, and the revisions of the leader key and of `/sync`."""
+        return (
+            Compare(self.patroni("leader"), leader),
+            Compare(self.patroni("leader"), leader_revision),
+            Compare(self.patroni("sync"), sync_revision),
+        )
+
     def open(self, view: View, opened: Round) -> Transaction:
         """Take the lock, if all is as it was seen."""
         return Transaction(
             (
                 Compare(self.round, ABSENT),
-                Compare(self.patroni("leader"), opened.target),
-                Compare(self.patroni("leader"), opened.leader_revision),
-                Compare(self.patroni("sync"), opened.sync_revision),
+                *self._as_seen(*opened.identity),
                 *self._brakes(view),
             ),
-            (Put(self.round, _round_text(opened), Hangs.ON_THE_SESSION),),
+            (Put(self.round, _text(opened), Hangs.ON_THE_SESSION),),
         )
 
     def take_over(self, me: str, view: View, now: Round) -> Transaction:
         """Take the lock from whoever has it, if nothing came of it since."""
         return Transaction(
             (Compare(self.round, now.revision), *self._brakes(view)),
-            (Put(self.round, _round_text(replace(now, coordinator=me)), Hangs.ON_THE_SESSION),),
+            (Put(self.round, _text(replace(now, coordinator=me)), Hangs.ON_THE_SESSION),),
         )
 
     def close(self, now: Round) -> Transaction:
@@ -161,24 +167,13 @@ class Cell:
 
         The compare with the member's own key makes one that arrives late fail: whoever withdraws rewrites it.
         """
-        text = json.dumps(
-            {
-                "target": given.target,
-                "leader_revision": given.leader_revision,
-                "sync_revision": given.sync_revision,
-                "position": given.position,
-                "heir": given.heir,
-            }
-        )
         own = self.of_member("promise", me)
         return Transaction(
             (
                 Compare(own, view.own),
-                Compare(self.patroni("leader"), given.target),
-                Compare(self.patroni("leader"), given.leader_revision),
-                Compare(self.patroni("sync"), given.sync_revision),
+                *self._as_seen(*given.identity),
             ),
-            (Put(own, text, Hangs.ON_THE_SESSION),),
+            (Put(own, _text(given), Hangs.ON_THE_SESSION),),
         )
 
     def withdraw(self, me: str, view: View, leader: str) -> Transaction:
@@ -206,9 +201,7 @@ class Cell:
         floor = floors.of_release(view.sync, counted)
         return Transaction(
             (
-                Compare(self.patroni("leader"), now.target),
-                Compare(self.patroni("leader"), view.leader.revision),
-                Compare(self.patroni("sync"), view.sync.revision),
+                *self._as_seen(now.target, view.leader.revision, view.sync.revision),
                 Compare(self.round, now.revision),
                 *(
                     Compare(self.of_member("promise", name), one.revision)
@@ -219,8 +212,8 @@ class Cell:
             (
                 Put(leader, heir, Hangs.ON_THE_TTL) if heir else Delete(leader),
                 Put(self.patroni("sync"), sync_text),
-                Put(self.floor, _floor_text(floor)),
-                Put(self.round, _round_text(after), Hangs.ON_THE_SESSION),
+                Put(self.floor, _text(floor)),
+                Put(self.round, _text(after), Hangs.ON_THE_SESSION),
             ),
         )
 
@@ -229,12 +222,8 @@ class Cell:
         if view.leader is None or view.sync is None:
             raise ValueError("a floor needs a leader and /sync")
         return Transaction(
-            (
-                Compare(self.patroni("leader"), view.leader.name),
-                Compare(self.patroni("leader"), view.leader.revision),
-                Compare(self.patroni("sync"), view.sync.revision),
-            ),
-            (Put(self.floor, _floor_text(floor)),),
+            self._as_seen(view.leader.name, view.leader.revision, view.sync.revision),
+            (Put(self.floor, _text(floor)),),
         )
 
     def vote(self, me: str, given: Vote | None) -> Transaction:
@@ -242,10 +231,13 @@ class Cell:
         key = self.of_member("vote", me)
         if given is None:
             return Transaction((), (Delete(key),))
-        text = json.dumps(
-            {"target": given.target, "leader_revision": given.leader_revision, "site": given.site}
-        )
-        return Transaction((), (Put(key, text, Hangs.ON_THE_SESSION),))
+        return Transaction((), (Put(key, _text(given), Hangs.ON_THE_SESSION),))
+
+
+def _text(one: Round | Promise | Vote | Floor) -> str:
+    """Its fields as JSON, without the revision, which its own key has; a set as a sorted list."""
+    fields = {name: value for name, value in asdict(one).items() if name != "revision"}
+    return json.dumps(fields, default=sorted)
 
 
 def _fields(at: KeyValue) -> dict[str, Any]:
@@ -272,35 +264,10 @@ def _floor(at: KeyValue | None) -> Floor | None:
     return Floor(**(given | {"voters": frozenset(given["voters"])}), revision=at.mod_revision)
 
 
-def _floor_text(one: Floor) -> str:
-    return json.dumps(
-        {
-            "position": one.position,
-            "sync_revision": one.sync_revision,
-            "sync_version": one.sync_version,
-            "voters": sorted(one.voters),
-            "quorum": one.quorum,
-        }
-    )
-
-
 def _round(at: KeyValue | None) -> Round | None:
     if at is None:
         return None
     return Round(**_fields(at), revision=at.mod_revision)
-
-
-def _round_text(one: Round) -> str:
-    return json.dumps(
-        {
-            "coordinator": one.coordinator,
-            "target": one.target,
-            "leader_revision": one.leader_revision,
-            "sync_revision": one.sync_revision,
-            "released": one.released,
-            "planned": one.planned,
-        }
-    )
 
 
 def _promise(at: KeyValue) -> Promise | None:

@@ -44,9 +44,14 @@ def unchanged(now: Round, sync: Sync | None) -> bool:
     return sync is not None and sync.revision == expected
 
 
+def best_position(promises: Iterable[Promise]) -> int:
+    """The highest position (an LSN) among these promises, of which there is one at least."""
+    return max(one.position for one in promises)
+
+
 def ahead(promises: Mapping[str, Promise], counted: Iterable[str], others: Mapping[str, int]) -> list[str]:
     """RULE 4: members that have more than the best promised member of V; the release is refused for them."""
-    best = max(promises[name].position for name in counted)
+    best = best_position(promises[name] for name in counted)
     held = {name: one.position for name, one in promises.items()} | dict(others)
     return sorted(name for name, position in held.items() if position > best)
 
@@ -57,7 +62,7 @@ def heirs(promises: Mapping[str, Promise], counted: Iterable[str]) -> list[str]:
     Nobody is ahead of them once `ahead` has said so.
     """
     given = {name: promises[name] for name in counted}
-    best = max(one.position for one in given.values())
+    best = best_position(given.values())
     return sorted(name for name, one in given.items() if one.heir and one.position == best)
 
 
