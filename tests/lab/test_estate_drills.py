@@ -1,5 +1,7 @@
 """The handful of drills that every change goes through, on an estate of their own; and drills cut off.
 
+The estate has failover agents. Without them it is Patroni's own failover that the end-to-end test sees.
+
 What a drill found is judged by the drill itself; here it counts that it was carried out, that nothing was
 lost, that the reports are what they should be, and that nothing is left broken whatever becomes of it.
 """

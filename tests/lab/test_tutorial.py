@@ -48,7 +48,7 @@ def lines_by_heading() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def shell() -> Iterator[dict[str, str]]:
     """What a newcomer's shell exports, with another environment's name instead of the default."""
-    declare_test_estate(ENV, agents=False)
+    declare_test_estate(ENV)
     yield {**os.environ, "MIRRORFORCE_ENV": ENV, "ENV": ENV}
     lab.sweep(ENV)
 

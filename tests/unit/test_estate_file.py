@@ -38,7 +38,7 @@ def test_the_lab_is_sound() -> None:
         ("wide", "failover: {fence_and_release: true}\n", True),
     ],
 )
-def test_failover_agents_come_with_a_preset_unless_the_file_says_otherwise(
+def test_an_estate_has_failover_agents_where_its_file_says_so_whatever_the_preset(
     tmp_path: Path, preset: str, said: str, *, has_agents: bool
 ) -> None:
     text = LAB.read_text().replace("preset: fast", f"preset: {preset}")
