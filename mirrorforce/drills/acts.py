@@ -19,7 +19,7 @@ class Verb(StrEnum):
 
     - POWER_OFF, POWER_ON: hosts; also sites, where whole sites are meant (hosts are then all of theirs).
     - KILL: hosts, process. SIGKILL. FREEZE: hosts. Patroni and every process of PostgreSQL. FREEZE_PATRONI:
-      hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. Both.
+      hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. All of them.
     - LET_AGENT_DIE, FREEZE_AGENT: hosts, moment. SIGKILL to the failover agent as soon as that has happened
       to it, once and within the next minutes; its unit starts it again. Or SIGSTOP, until THAW.
     - PART, JOIN: hosts. Between a member and the other members of its cell no packet passes; all others do.

@@ -74,6 +74,7 @@ _ONE_MEMBER = Slot(
     "target",
     (phrases.PRIMARY, phrases.STANDBY, phrases.OTHER_STANDBY, NEW_PRIMARY),
 )
+_ONCE: Mapping[str, Slot] = {"once": Slot("moment", tuple(Moment))}
 _SURVIVOR = Slot("origin", (phrases.PRIMARY_SITE, phrases.STANDBY_SITE, phrases.OTHER_STANDBY_SITE))
 
 RUNS_ON: Mapping[Process, Kind] = {
@@ -101,13 +102,13 @@ WORDS: Mapping[Verb, Word] = {
     Verb.LET_AGENT_DIE: Word(
         _MEMBERS,
         "kills the failover agent as soon as that has happened to it, once; skipped where there are none",
-        {"once": Slot("moment", tuple(Moment))},
+        _ONCE,
         fault=False,
     ),
     Verb.FREEZE_AGENT: Word(
         _MEMBERS,
         "stops the failover agent as soon as that has happened to it; skipped where there are none",
-        {"once": Slot("moment", tuple(Moment))},
+        _ONCE,
         fault=False,
     ),
     Verb.THAW: _undo(

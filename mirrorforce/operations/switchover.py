@@ -28,7 +28,8 @@ SETTLED_WITHIN = 90.0
 """Seconds until everything follows; a switchover at 70 ms took 4.6 to 6.7 s, 30 times (Patroni 4.0.7)."""
 
 AGAIN_AFTER = 10.0
-"""Seconds: a few loops of Patroni with the preset `default`."""
+"""Seconds: two loops of Patroni with the preset `default`."""
+
 FIRST_LOOK_AFTER = 0.7
 """Seconds in which the new primary's host and those that follow it are not kept from it by questions."""
 
@@ -164,12 +165,7 @@ def switchover(
         except MirrorforceError:
             if not why:
                 raise
-            # Right after a round that was given up Patroni may not count its standbys yet: once more.
-            time.sleep(AGAIN_AFTER)
-            again = _ready_again(ws, estate, inventory, cell, change)
-            started = time.monotonic()
-            if again["primary"]["host"] != change.new:
-                switchover_ways.order(ws, cell, change.old, change.new)
+            started = _order_again(ws, estate, inventory, cell, change)
     stages, settled = _stages(ws, estate, inventory, cell, change.new, started, on_progress)
     _move_etcd_leader_away(ws, settled)
     return Switchover(cell.name, True, change.old, change.new, by, why, held, **stages)  # noqa: FBT003
@@ -201,6 +197,19 @@ def _move_etcd_leader_away(ws: Workspace, report: Mapping[str, Any]) -> None:
     leader = report["etcd"]["leader"]
     if leader is not None:
         remote.run(ws, leader["host"], ["sudo", "-n", "systemctl", "start", ETCD_LEADER_MOVER])
+
+
+def _order_again(ws: Workspace, estate: Estate, inventory: Inventory, cell: Cell, change: Plan) -> float:
+    """Right after a round that was given up Patroni may not count its standbys yet: once more.
+
+    Returns when the order was given (monotonic clock, seconds); none is where the candidate leads by then.
+    """
+    time.sleep(AGAIN_AFTER)
+    found = _ready_again(ws, estate, inventory, cell, change)
+    started = time.monotonic()
+    if change.new and found["primary"]["host"] != change.new:
+        switchover_ways.order(ws, cell, change.old, change.new)
+    return started
 
 
 def _ready_again(
