@@ -106,8 +106,8 @@
 #define GUARD_TIME_OVER (STALE == 0)
 #endif
 
-/* RULE_12 (FLOOR): a member promotes only with the floor of the present /sync, and with all that it says. A release asks the
- * same of the best that it counts, and what that one has is the floor of the /sync that it writes. */
+/* RULE_12 (FLOOR): a member promotes only with the floor of the present /sync, and with all that it says. A release
+ * asks the same of the best that it counts, and what that one has is the floor of the /sync that it writes. */
 #ifdef FLOOR
 #define MAY_LEAD(s) (!no_floor && position[s] >= floor)
 #define FLOOR_KEPT(set) (!no_floor && ((set) & AT_LEAST(position, floor)) != 0)

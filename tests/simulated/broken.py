@@ -54,7 +54,7 @@ def nothing(*_given: object) -> str:
 def without_second_lines(patch: Patch, layout: Layout) -> None:
     patch.setattr(rules, "unlisted", nobody)
     if layout.hole != LOST_STANDBY:
-        patch.setattr(floors, "against", nothing)
+        no_floor(patch)
     if layout.hole != "shrinking":
         patch.setattr(rules, "awaited", nobody)
 
