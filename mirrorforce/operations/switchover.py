@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirrorforce import placement, remote
+from mirrorforce import placement, remote, timings
 from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names, status, status_report, switchover_ways, waiting
 from mirrorforce.operations.status_problems import dns_problems
@@ -147,6 +147,7 @@ def switchover(
     on_progress(f"{change.old} hands {cell.name} over to {change.new}")
     by, why, held = PATRONI, "", 0.0
     if estate.fence_and_release:
+        on_progress(f"first it has to have led for {timings.patroni(estate).ttl} s, and makes a checkpoint")
         try:
             by, held = AGENTS, switchover_ways.by_agents(ws, change.old, change.new)
         except switchover_ways.RefusedError as refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirrorforce.onhost.failover_agent import coordination, fencing
+from mirrorforce.onhost.failover_agent import coordination, fencing, rules
 from mirrorforce.onhost.failover_agent.view import Local, Vote
 from tests.simulated import world as simulated
 from tests.simulated.world import CELL, FOR_GOOD, LOST_STANDBY, OLD, SYNC
@@ -222,8 +222,10 @@ class AgentSteps:
         return self.world.layout.hole == LOST_STANDBY and self.world.keep_floor()
 
     def plan(self, name: str) -> bool:
-        """The primary's side opens a round for a switchover to this member."""
+        """The primary's side opens a round for a switchover to this member, after the guard time."""
         world = self.world
+        if not rules.guard_over(simulated.PACE, world.leader_stands_for):
+            return False
         view = CELL.read(world.etcd.found(), OLD)
         opening = coordination.planned(OLD, name, view)
         if not world.old.up or isinstance(opening, coordination.Refuse):

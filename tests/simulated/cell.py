@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirrorforce.onhost.failover_agent import floors
 from tests.simulated.agents import AgentSteps
 from tests.simulated.primary import PrimarySteps
 from tests.simulated.standby import StandbySteps
@@ -37,6 +38,7 @@ class Simulation:
         name, *given = step
         done = self.steps[name](*given)
         if done:
+            self.world.look_at_leader()
             self.world.check()
         return done
 
@@ -65,8 +67,7 @@ class Simulation:
                 ("take-back",),
                 ("renew",),
                 ("floor",),
-                # Whoever lacks rows leads for nobody: it is the old primary that has them.
-                *([("return",)] if world.layout.hole == LOST_STANDBY else []),
+                *([("return",)] if self._old_is_waited_for else []),
             ):
                 self.do(step)
             for name in world.members:
@@ -75,6 +76,12 @@ class Simulation:
                 self.do(("acts", name, "sent"))
                 self.do(("follow", name))
                 self._race(name)
+
+    @property
+    def _old_is_waited_for(self) -> bool:
+        """RULE 12: whoever lacks rows, or may, leads for nobody; it is the old primary that has them."""
+        world = self.world
+        return world.layout.hole == LOST_STANDBY or bool(floors.missing(world.view(world.members["s1"])))
 
     def _race(self, name: str) -> None:
         world = self.world

@@ -145,6 +145,7 @@ class World:
         for member in self.members.values():
             self.begin_session(member)
             member.leader_seen = (self.view(member).leader, 0.0)
+        self._leader_since = (self.etcd.keys[LEADER].revision, 0.0)
 
     def passes(self, seconds: float) -> None:
         """Time goes by; leases run out, timers fire, whoever has to act in time acts."""
@@ -160,6 +161,18 @@ class World:
             member.blocked = {name: until for name, until in member.blocked.items() if until > self.now}
             if member.race and not member.race.holds and self.now > member.race.begun + TTL - 1:
                 member.race = None
+
+    def look_at_leader(self) -> None:
+        """The primary's agent: it sees the leader key change when that happens, at the earliest."""
+        held = self.etcd.keys.get(LEADER)
+        revision = held.revision if held else 0
+        if revision != self._leader_since[0]:
+            self._leader_since = (revision, self.now)
+
+    @property
+    def leader_stands_for(self) -> float:
+        """Seconds since the leader key last changed."""
+        return self.now - self._leader_since[1]
 
     def check(self) -> None:
         """No acknowledged row is lost, and no two members acknowledge against each other."""

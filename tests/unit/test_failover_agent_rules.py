@@ -196,6 +196,7 @@ ABLE = {name: replace(one, heir=True) for name, one in PROMISES.items()}
 PLANNED = replace(ROUND, planned=True)
 CONSENTED = replace(QUIET, round=PLANNED, promises=ABLE)
 CALM = replace(SEES, suspicious=False)
+RELEASED_SYNC = replace(SYNC, revision=PLANNED.revision)
 
 
 def release(view: View, known: Known = SEES) -> Release:
@@ -262,10 +263,17 @@ def test_what_stands_against_a_switchover_is_said_before_anybody_waits(
     assert word in step.why
 
 
+def test_a_candidate_whose_agent_was_just_started_leaves_the_guard_time_to_the_primary_that_waited() -> None:
+    assert release(CONSENTED, replace(CALM, leader_seen_for=0.1)).heir == "s1"
+
+
 @pytest.mark.parametrize(
     ("view", "known", "word"),
     [
-        pytest.param(CONSENTED, replace(CALM, leader_seen_for=3.0), "changed less", id="guard time"),
+        pytest.param(
+            replace(CONSENTED, round=replace(PLANNED, released=1), sync=RELEASED_SYNC),
+            replace(CALM, leader_seen_for=3.0), "changed less", id="guard time after a release",
+        ),
         pytest.param(replace(CONSENTED, promises=PROMISES), CALM, "behind", id="the candidate cannot lead"),
         pytest.param(
             replace(CONSENTED, promises={**ABLE, "s1": replace(ABLE["s1"], position=99)}), CALM, "behind",

@@ -163,7 +163,8 @@ class Agent:
             self._report.refuse("etcd, or the packet filter, does not answer")
             return False
         finally:
-            self._report.write(self._memory.leader_since)
+            leader = self._memory.leader
+            self._report.write(leader.revision if leader else None, self._memory.leader_since)
 
     def _hold(self) -> None:
         """RULE 9: begin the timers of blocks anew."""

@@ -160,9 +160,17 @@ def _go_on(view: View, now: Round, known: Known, pace: Pace) -> CoordinationStep
         return Close(now, f"{leader.name} leads now")
     if why := _broken(view, now, leader, known):
         return Close(now, why)
-    if not rules.guard_over(pace, known.leader_seen_for):
+    if not _guarded(now, known, pace):
         return Close(now, _too_soon(pace)) if now.planned else None
     return _count(view, now, sync, known, pace)
+
+
+def _guarded(now: Round, known: Known, pace: Pace) -> bool:
+    """RULE 11. Who opened a planned round waited by its own clock, and compared the leader key of that wait.
+
+    So an agent that was started a moment ago need not wait anew, until the key is released the first time.
+    """
+    return (now.planned and not now.released) or rules.guard_over(pace, known.leader_seen_for)
 
 
 def _take_over(view: View, now: Round, known: Known, pace: Pace) -> TakeOver | None:

@@ -41,8 +41,6 @@ STOPPED_WITHIN_S = 3.0
 HOLD_S = CAUGHT_UP_WITHIN_S + DECIDED_WITHIN_S + STOPPED_WITHIN_S + 1.0
 """The timer of the hold, should this process die."""
 _LOOK_EVERY = 0.02
-_LATER_ELSEWHERE = 2.0
-"""Other agents may have seen the leader key change so much later than this host's."""
 
 
 class RefusedError(Exception):
@@ -63,12 +61,15 @@ def hand_over(settings: Settings, to: str) -> Held:
     store, database = Store(client, settings.cell, settings.me, settings.pace), Database()
     fence = Fence(settings.addresses, settings.postgres_port, settings.patroni_port)
     try:
-        _opening(store, settings.me, to)  # what stands against it is known before anybody waits
-        _guard_time(settings.pace.guard)
+        # What stands against it is known before anybody waits.
+        _view, first = _opening(store, settings.me, to)
+        _guard_time(settings.pace.guard, first.round.leader_revision)
         database.checkpoint(CHECKPOINT_WITHIN_S)
         _within(NEAR_WITHIN_S, lambda: _is_near(database, to), f"{to} did not catch up")
         store.begin()
         view, opening = _opening(store, settings.me, to)
+        if opening.round.leader_revision != first.round.leader_revision:
+            raise RefusedError("the leader key changed meanwhile")
         fence.hold_clients(HOLD_S)
         try:
             return _held(settings, store, database, to, settings.cell.open(view, opening.round))
@@ -83,11 +84,14 @@ def _is_near(database: Database, to: str) -> bool:
     return missing is not None and missing < NEAR_BYTES
 
 
-def _guard_time(guard: float) -> None:
-    """RULE 11: wait until agents may release again, by what this host's own saw; nobody is held yet."""
-    since = leader_since()
+def _guard_time(guard: float, leader_revision: int) -> None:
+    """RULE 11: wait until the leader key has been as it is for long enough; nobody is held yet.
+
+    Since when, this host's agent knows; where it does not, since now.
+    """
+    since = leader_since(leader_revision)
     left = guard if since is None else since + guard - time.monotonic()
-    time.sleep(max(0.0, left + _LATER_ELSEWHERE))
+    time.sleep(max(0.0, left))
 
 
 def _held(settings: Settings, store: Store, database: Database, to: str, opening: Transaction) -> Held:

@@ -23,11 +23,12 @@ _AFRESH_S = 15.0
 log = logging.getLogger("failover_agent")
 
 
-def leader_since(file: Path = FILE) -> float | None:
-    """Since when (CLOCK_MONOTONIC) this host's agent has seen the leader key as it is; None: not known."""
+def leader_since(revision: int, file: Path = FILE) -> float | None:
+    """Since when (CLOCK_MONOTONIC) this host's agent has seen the leader key at `revision`; None: unknown."""
     try:
-        return float(json.loads(file.read_text(encoding="utf-8"))["leader_since"])
-    except (OSError, ValueError, LookupError):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return float(said["leader_since"]) if said["leader_revision"] == revision else None
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
@@ -52,10 +53,15 @@ class Report:
             self.say(f"refused: {why}")
         self._refusal = why
 
-    def write(self, leader_since: float) -> None:
-        """Bring the file up to date. leader_since: when the leader key became what it is, CLOCK_MONOTONIC."""
+    def write(self, leader_revision: int | None, leader_since: float) -> None:
+        """Bring the file up to date. leader_since: when the leader key got that revision, CLOCK_MONOTONIC."""
         text = json.dumps(
-            {"refusal": self._refusal, "decisions": list(self._decisions), "leader_since": leader_since}
+            {
+                "refusal": self._refusal,
+                "decisions": list(self._decisions),
+                "leader_revision": leader_revision,
+                "leader_since": leader_since,
+            }
         )
         now = time.monotonic()
         # Also where nothing is new: a file that grows old is an agent that hangs.
