@@ -13,6 +13,7 @@ from mirrorforce import (
     estate_networks,
     estate_schema,
     estate_static,
+    timings,
     yaml_document,
 )
 from mirrorforce.errors import BadInputError
@@ -115,11 +116,12 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
     def single(key: str, stand_in: Any) -> Any:  # noqa: ANN401  (what YAML holds has no narrower type)
         return document[key] if key in document and is_sound(unsound, (key,)) else stand_in
 
+    preset = single("preset", "default")
     slots = {name: slot for slot, name in enumerate(mapping(document.get("cells")))}
     return Estate(
         name=single("estate", ""),
         domain=single("domain", ""),
-        preset=single("preset", "default"),
+        preset=preset,
         timing_overrides=single("timings", {}),
         sites=tuple(_site(name, entry, document) for name, entry in entries("sites")),
         links=tuple(_link(entry) for _, entry in entries("links")),
@@ -132,7 +134,7 @@ def _estate(document: Mapping[str, Any], unsound: tuple[FilePath, ...]) -> Estat
         aws=estate_aws.estate(single("aws", None)),
         state=_state(single("state", None)),
         accepted_drift=tuple(_accepted_drift(entry) for _, entry in entries("accepted_drift")),
-        fence_and_release=single("failover", {}).get("fence_and_release", False),
+        fence_and_release=single("failover", {}).get("fence_and_release", preset in timings.WITH_AGENTS),
     )
 
 

@@ -86,6 +86,10 @@ PRESETS: Mapping[Preset, Pace] = {
     "wide": Pace(ttl=60, loop_wait=10, retry_timeout=20),
 }
 
+WITH_AGENTS: frozenset[Preset] = frozenset({"fast", "default"})
+"""Presets with failover agents unless the estate file says otherwise; `wide` is for links that they were not
+measured on."""
+
 
 def pace(preset: Preset, overrides: Mapping[str, int]) -> Pace:
     """The preset's timings with single ones replaced."""

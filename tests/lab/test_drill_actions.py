@@ -249,10 +249,6 @@ def test_a_killed_postmaster_is_gone_and_a_killed_patroni_starts_again(stage: St
     assert ledger.outstanding(stage.ctx.ws) == ()
 
 
-def _with_agents(ctx: Context) -> Context:
-    return replace(ctx, estate=replace(ctx.estate, fence_and_release=True))
-
-
 def test_an_agent_dies_at_the_moment_that_was_said_and_starts_again(stage: Stage) -> None:
     act = Act(Verb.LET_AGENT_DIE, hosts=(MEMBER,), moment=Moment.PROMISED)
     without = replace(stage.ctx, estate=replace(stage.ctx.estate, fence_and_release=False))
@@ -260,7 +256,7 @@ def test_an_agent_dies_at_the_moment_that_was_said_and_starts_again(stage: Stage
     main = "systemctl show --property=MainPID --value failover_agent.service"
     stage.said(MEMBER, f"sudo sh -euc {shlex.quote(SPEAKER)}")
     first = stage.said(MEMBER, main)
-    actions.carry_out(_with_agents(stage.ctx), act)
+    actions.carry_out(stage.ctx, act)
     stage.said(MEMBER, "sudo touch /run/speaker/fenced; until test -e /run/speaker/said; do sleep 0.1; done")
     assert stage.said(MEMBER, main) == first
     stage.said(MEMBER, "sudo touch /run/speaker/promised")
@@ -272,12 +268,11 @@ def test_an_agent_stands_still_from_the_moment_that_was_said_until_it_is_thawed(
     state = "ps -o stat= -p $(systemctl show --property=MainPID --value failover_agent.service)"
     stage.said(MEMBER, f"sudo sh -euc {shlex.quote('rm -rf /run/speaker; ' + SPEAKER)}")
     act = Act(Verb.FREEZE_AGENT, hosts=(MEMBER,), moment=Moment.PROMISED)
-    with_agents = _with_agents(stage.ctx)
-    actions.carry_out(with_agents, act)
+    actions.carry_out(stage.ctx, act)
     assert not stage.said(MEMBER, state).startswith("T")
     stage.said(MEMBER, "sudo touch /run/speaker/fenced /run/speaker/promised")
     _eventually(lambda: stage.said(MEMBER, state).startswith("T"))
-    actions.carry_out(with_agents, Act(Verb.THAW, hosts=(MEMBER,)))
+    actions.carry_out(stage.ctx, Act(Verb.THAW, hosts=(MEMBER,)))
     assert not stage.said(MEMBER, state).startswith("T")
     assert ledger.outstanding(stage.ctx.ws) == ()
     stage.said(MEMBER, "sudo systemctl stop failover_agent.service")

@@ -1,7 +1,5 @@
 """The handful of drills that every change goes through, on an estate of their own; and drills cut off.
 
-The estate has failover agents. Without them it is Patroni's own failover that the end-to-end test sees.
-
 What a drill found is judged by the drill itself; here it counts that it was carried out, that nothing was
 lost, that the reports are what they should be, and that nothing is left broken whatever becomes of it.
 """
@@ -38,7 +36,7 @@ BROKEN_WITHIN = 60.0
 
 @pytest.fixture(scope="module")
 def user() -> Iterator[User]:
-    with standing_estate(ENV, agents=True) as someone:
+    with standing_estate(ENV) as someone:
         yield someone
 
 
@@ -152,18 +150,32 @@ def test_a_drill_does_not_start_on_an_estate_that_is_not_healthy(user: User) -> 
     assert "legacy-na2" in refused.err
 
 
-@pytest.mark.usefixtures("reports")
-def test_agents_that_the_estate_file_does_not_want_any_more_leave_nothing_behind(user: User) -> None:
+@pytest.fixture(scope="module")
+def without_agents(user: User, reports: Path) -> User:
+    """Whose estate had agents, and has none any more; for the tests at the end."""
+    del reports  # comes first
     declare_test_estate(ENV, agents=False)
     done = user.mirrorforce("up", ENV)
     assert done.status == ExitCode.AS_DECLARED, done
-    checked = user.mirrorforce("verify", ENV)
+    return user
+
+
+def test_agents_that_the_file_does_not_want_any_more_leave_nothing_behind(without_agents: User) -> None:
+    checked = without_agents.mirrorforce("verify", ENV)
     assert checked.status == ExitCode.AS_DECLARED, checked
     left = ["sudo", "grep", "--count", "pre_promote", "/etc/patroni/config.yml"]
     runs = ["systemctl", "is-active", "failover_agent.service"]
     for member in ("east-na1", "west-na2"):
         assert remote.run(Workspace(ENV), member, left).stdout.strip() == "0"
         assert remote.run(Workspace(ENV), member, runs).stdout.strip() == "inactive"
-    away = user.mirrorforce("switchover", CELL, "--to", "legacy")
+    away = without_agents.mirrorforce("switchover", CELL, "--to", "legacy")
     assert away.status == ExitCode.AS_DECLARED, away
     assert "failover agents" not in away.out
+
+
+def test_without_agents_patroni_takes_over_by_itself(without_agents: User, tmp_path: Path) -> None:
+    report = tmp_path / "drill.json"
+    done = without_agents.mirrorforce("drill", "run", "host-lost", "--cell", CELL, f"--json={report}")
+    assert done.status in {ExitCode.AS_DECLARED, ExitCode.OBJECTIVE_MISSED}, done
+    (drill,) = json.loads(report.read_text())["drills"]
+    assert drill["repetitions"][0]["outcome"] == "passed"

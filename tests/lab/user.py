@@ -84,18 +84,18 @@ class User:
         return found
 
 
-def declare_test_estate(
-    env: str = ENV, *, cells: Collection[str] | None = None, agents: bool = False
-) -> None:
+def declare_test_estate(env: str = ENV, *, cells: Collection[str] | None = None, agents: bool = True) -> None:
     """Write stacks/ENV.yaml: the lab under another name, so that a lab in use is never touched.
 
-    `cells`: these alone, with their tenants; without, all that the lab has. `agents`: with failover agents.
+    `cells`: these alone, with their tenants; without, all that the lab has. `agents`: with failover agents,
+    as the preset has it.
     """
     text = (ROOT / "stacks" / "lab.yaml").read_text(encoding="utf-8")
     document = yaml.safe_load(text)
     assert document["estate"] == "lab"
     document["estate"] = env
-    document["failover"] = {"fence_and_release": agents}
+    if not agents:
+        document["failover"] = {"fence_and_release": False}
     if cells is not None:
         document["cells"] = {name: cell for name, cell in document["cells"].items() if name in cells}
         tenants = document.get("tenants", {}).items()
@@ -105,11 +105,9 @@ def declare_test_estate(
 
 
 @contextmanager
-def standing_estate(
-    env: str, *, cells: Collection[str] | None = None, agents: bool = False
-) -> Iterator[User]:
+def standing_estate(env: str, *, cells: Collection[str] | None = None) -> Iterator[User]:
     """Who works on a test's own estate, which is up; down again at the end. Parameters as above."""
-    declare_test_estate(env, cells=cells, agents=agents)
+    declare_test_estate(env, cells=cells)
     someone = User(env=env)
     someone.mirrorforce("down", env, "--yes")
     done = someone.mirrorforce("up", env)

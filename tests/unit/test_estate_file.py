@@ -31,14 +31,14 @@ def test_the_lab_is_sound() -> None:
 @pytest.mark.parametrize(
     ("preset", "said", "has_agents"),
     [
-        ("fast", "", False),
-        ("default", "", False),
+        ("fast", "", True),
+        ("default", "", True),
         ("wide", "", False),
-        ("fast", "failover: {fence_and_release: true}\n", True),
+        ("fast", "failover: {fence_and_release: false}\n", False),
         ("wide", "failover: {fence_and_release: true}\n", True),
     ],
 )
-def test_an_estate_has_failover_agents_where_its_file_says_so_whatever_the_preset(
+def test_failover_agents_come_with_a_preset_unless_the_file_says_otherwise(
     tmp_path: Path, preset: str, said: str, *, has_agents: bool
 ) -> None:
     text = LAB.read_text().replace("preset: fast", f"preset: {preset}")

@@ -150,7 +150,7 @@ def test_a_fence_that_stands_or_is_not_there_is_told() -> None:
 def test_the_fence_is_ours_where_the_estate_has_agents() -> None:
     hosts = {host.role: host for host in placement.hosts(ESTATE)}
     fence = (packet_filter.FAMILY, packet_filter.AGENT_TABLE)
-    agents = replace(ESTATE, fence_and_release=True)
-    assert fence in packet_filter.own_tables(agents, hosts["database"])
-    assert fence not in packet_filter.own_tables(agents, hosts["control"])
-    assert fence not in packet_filter.own_tables(ESTATE, hosts["database"])
+    without = replace(ESTATE, fence_and_release=False)
+    assert fence in packet_filter.own_tables(ESTATE, hosts["database"])
+    assert fence not in packet_filter.own_tables(ESTATE, hosts["control"])
+    assert fence not in packet_filter.own_tables(without, hosts["database"])

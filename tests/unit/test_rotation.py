@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mirrorforce.rotation import Secret
     from mirrorforce.secrets import EstateSecrets
 
-ESTATE = replace(estate_file.load(Path(__file__).parents[2] / "stacks" / "lab.yaml"), fence_and_release=True)
+ESTATE = estate_file.load(Path(__file__).parents[2] / "stacks" / "lab.yaml")
 HOSTS = placement.hosts(ESTATE)
 APPLICATION = next(host for host in HOSTS if host.role == "application")
 KNOWN = secrets.generate(ESTATE)
