@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from mirrorforce.drills.acts import Wait
@@ -66,6 +66,7 @@ class Expectation:
     lost_rows: acknowledged rows that may be lost; None: what `mirrorforce recover` said may be lost, or any.
     known_hole: rows may be lost, and all that follows from it: the drill shows a hole that is documented.
     outage: seconds, per way in, from the last acknowledgement before to the first one after.
+    outage_with_agents: the same in place of it, where failover agents look after one synchronous copy.
     writes: whether they go on while the fault lasts; None: nothing is expected of that.
     wal_volume: per cent of the WAL volume of whoever is primary, never to be passed; None: not looked at.
     """
@@ -76,6 +77,7 @@ class Expectation:
     writes: Writes | None
     wal_volume: float | None
     known_hole: bool = False
+    outage_with_agents: Mapping[Way, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

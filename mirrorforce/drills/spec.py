@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mirrorforce.drills.drill import Step
+    from mirrorforce.drills.drill import Step, Way
 
 FOLDER = ROOT / "drills"
 SCHEMA_FILE = ROOT / "schemas" / "drill.schema.json"
@@ -121,11 +121,15 @@ def _steps(document: Mapping[str, Any]) -> tuple[tuple[Step, ...], list[Fault]]:
     return tuple(steps), faults
 
 
+def _by_way(limits: object) -> dict[Way, float]:
+    said = mapping(limits)
+    return {way: quantities.seconds(said[way]) for way in WAYS if way in said}
+
+
 def _drill(name: str, document: Mapping[str, Any], steps: tuple[Step, ...], fault: int) -> Drill:
     given, expect = document["given"], document["expect"]
     lost = expect["lost rows"]
     share = expect.get("WAL volume at most")
-    outage = mapping(expect.get("outage at most"))
     return Drill(
         name=name,
         title=document["title"],
@@ -138,10 +142,11 @@ def _drill(name: str, document: Mapping[str, Any], steps: tuple[Step, ...], faul
         expect=Expectation(
             takeover=expect["takeover"],
             lost_rows=lost if isinstance(lost, int) else None,
-            outage={way: quantities.seconds(outage[way]) for way in WAYS if way in outage},
+            outage=_by_way(expect.get("outage at most")),
             writes=expect.get("writes"),
             wal_volume=quantities.parse(Quantity.SHARE, share),
             known_hole=lost == "any",
+            outage_with_agents=_by_way(expect.get("outage at most with agents")),
         ),
         fault=fault,
     )

@@ -26,12 +26,12 @@ from mirrorforce.errors import BadInputError, MirrorforceError
 from mirrorforce.operations import names, workload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mirrorforce.drills.drill import Drill
+    from mirrorforce.drills.drill import Drill, Expectation, Way
     from mirrorforce.drills.report import Repetition
-    from mirrorforce.estate import Estate
+    from mirrorforce.estate import Cell, Estate
     from mirrorforce.inventory import Inventory
     from mirrorforce.workspace import Workspace
 
@@ -154,7 +154,7 @@ def drill(  # noqa: PLR0913 - the environment, what to run on it, and whom to te
         repetition = run.repetition(ctx, turn.drill, turn.cell)
         key = turn.drill.name, turn.cell
         before = found[key].repetitions if key in found else ()
-        found[key] = _run(turn, (*before, repetition))
+        found[key] = _run(turn, estate, (*before, repetition))
         document = report.build(
             environment=ws.env,
             time=started,
@@ -170,14 +170,20 @@ def drill(  # noqa: PLR0913 - the environment, what to run on it, and whom to te
     return document
 
 
-def _run(turn: Turn, repetitions: tuple[Repetition, ...]) -> DrillRun:
+def objective(expect: Expectation, estate: Estate, cell: Cell) -> Mapping[Way, float]:
+    """How long an outage of this cell may last, in seconds by way in."""
+    with_agents = estate.fence_and_release and cell.synchronous_copies == 1
+    return {**expect.outage, **(expect.outage_with_agents if with_agents else {})}
+
+
+def _run(turn: Turn, estate: Estate, repetitions: tuple[Repetition, ...]) -> DrillRun:
     return DrillRun(
         name=turn.drill.name,
         title=turn.drill.title,
         why=turn.drill.why,
         cell=turn.cell,
         repetitions=repetitions,
-        outage_at_most=turn.drill.expect.outage,
+        outage_at_most=objective(turn.drill.expect, estate, names.cell(estate, turn.cell)),
     )
 
 
@@ -191,6 +197,7 @@ def setting(estate: Estate) -> dict[str, str]:
         f"retry_timeout {patroni.retry_timeout} s",
         "round trips": ", ".join(links),
         "synchronous copies": ", ".join(copies),
+        "failover agents": "on" if estate.fence_and_release else "off",
     }
 
 

@@ -65,7 +65,22 @@ def test_only_a_lab_is_broken_without_asking() -> None:
         assert "--i-mean-it aws" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("site-lost", (4, 5)), ("host-lost", (4, 5)), ("switchover", (1.5, 2.5))]
+)
+def test_with_failover_agents_less_is_promised_for_one_synchronous_copy(
+    name: str, seconds: tuple[float, float]
+) -> None:
+    expect = spec.load(spec.FOLDER / f"{name}.yaml").expect
+    estate = replace(LAB, fence_and_release=True)
+    cell = replace(estate.cells[0], synchronous_copies=1)
+    assert drill.objective(expect, estate, cell) == dict(zip(("multi-host", "dns"), seconds, strict=True))
+    assert drill.objective(expect, estate, replace(cell, synchronous_copies=2)) == expect.outage
+    assert drill.objective(expect, replace(estate, fence_and_release=False), cell) == expect.outage
+
+
 def test_the_report_says_what_its_figures_depend_on() -> None:
     said = drill.setting(LAB)
     assert "ttl 20 s" in said["timings"]
     assert "east-west 70 ms" in said["round trips"]
+    assert said["failover agents"] == "on"
