@@ -22,6 +22,7 @@ class Verb(StrEnum):
       hosts. Patroni alone, PostgreSQL goes on. THAW: hosts. All of them.
     - LET_AGENT_DIE, FREEZE_AGENT: hosts, moment. SIGKILL to the failover agent as soon as that has happened
       to it, once and within the next minutes; its unit starts it again. Or SIGSTOP, until THAW.
+    - RUN_FAST, RUN_SLOW: hosts. The failover agent's clock, `amount` times, until SET_RIGHT: hosts.
     - PART, JOIN: hosts. Between a member and the other members of its cell no packet passes; all others do.
     - ISOLATE, REJOIN: sites. No packet passes a link of theirs; ssh of ours does.
     - CUT, CUT_ONE_WAY, DELAY, LOSE, MEND: links. CUT_ONE_WAY stops what goes from the first site of a pair to
@@ -51,6 +52,9 @@ class Verb(StrEnum):
     LET_AGENT_DIE = "let the failover agent die on"
     FREEZE_AGENT = "freeze the failover agent on"
     THAW = "thaw"
+    RUN_FAST = "run the failover agent's clock fast on"
+    RUN_SLOW = "run the failover agent's clock slow on"
+    SET_RIGHT = "set the failover agent's clock right on"
     PART = "cut off from other members"
     JOIN = "connect with other members"
     ISOLATE = "isolate"

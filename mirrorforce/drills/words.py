@@ -114,6 +114,16 @@ WORDS: Mapping[Verb, Word] = {
     Verb.THAW: _undo(
         _MEMBERS, "lets the frozen processes go on", Verb.FREEZE, Verb.FREEZE_PATRONI, Verb.FREEZE_AGENT
     ),
+    Verb.RUN_FAST: Word(
+        _MEMBERS,
+        "starts the failover agent anew, its clock so many times as fast; skipped where there are none",
+        {"by": _amount(Quantity.FACTOR)},
+        fault=False,
+    ),
+    Verb.RUN_SLOW: Word(
+        _MEMBERS, "the same, so many times as slow", {"by": _amount(Quantity.FACTOR)}, fault=False
+    ),
+    Verb.SET_RIGHT: _undo(_MEMBERS, "starts it anew with its host's clock", Verb.RUN_FAST, Verb.RUN_SLOW),
     Verb.PART: Word(
         _MEMBERS,
         "lets no packet pass between the member and the others of its cell; to etcd and clients all do",

@@ -12,10 +12,10 @@ from mirrorforce.workspace import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The way in, what Ansible needs on the far side, and systemd itself.
+# The way in, what Ansible needs on the far side, systemd itself, and what drills run clocks wild with.
 OF_THE_LAB = (
-    "ca-certificates", "dbus", "iproute2", "iputils-ping", "nftables", "openssh-server", "procps",
-    "python3", "python3-apt", "sudo", "systemd", "systemd-sysv",
+    "ca-certificates", "dbus", "iproute2", "iputils-ping", "libfaketime", "nftables", "openssh-server",
+    "procps", "python3", "python3-apt", "sudo", "systemd", "systemd-sysv",
 )  # fmt: skip
 
 

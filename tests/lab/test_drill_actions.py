@@ -64,6 +64,35 @@ systemctl daemon-reload
 systemctl start failover_agent.service
 """
 
+# Tells what it takes for the time.
+TICKER = """
+cat > /run/ticker.py <<'PROGRAM'
+import os, time
+while True:
+    with open("/run/ticks.new", "w") as file:
+        file.write(str(time.monotonic()))
+    os.replace("/run/ticks.new", "/run/ticks")
+    time.sleep(0.05)
+PROGRAM
+cat > /run/systemd/system/failover_agent.service <<'UNIT'
+[Service]
+ExecStart=/usr/bin/python3 /run/ticker.py
+UNIT
+systemctl daemon-reload
+systemctl restart failover_agent.service
+"""
+
+# How many seconds pass for it in one of the host's.
+RATE = """
+import time
+def both():
+    return time.monotonic(), float(open("/run/ticks").read())
+here, there = both()
+time.sleep(1.5)
+later, there_later = both()
+print((there_later - there) / (later - here))
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -274,6 +303,23 @@ def test_an_agent_stands_still_from_the_moment_that_was_said_until_it_is_thawed(
     _eventually(lambda: stage.said(MEMBER, state).startswith("T"))
     actions.carry_out(stage.ctx, Act(Verb.THAW, hosts=(MEMBER,)))
     assert not stage.said(MEMBER, state).startswith("T")
+    assert ledger.outstanding(stage.ctx.ws) == ()
+    stage.said(MEMBER, "sudo systemctl stop failover_agent.service")
+
+
+def test_an_agent_s_clock_runs_wild_until_it_is_set_right(stage: Stage) -> None:
+    def rate() -> float:
+        return float(stage.said(MEMBER, f"python3 -c {shlex.quote(RATE)}"))
+
+    stage.said(MEMBER, f"sudo sh -euc {shlex.quote(TICKER)}")
+    for act, limits in (
+        (Act(Verb.RUN_FAST, hosts=(MEMBER,), amount=10.0), (5, 20)),
+        (Act(Verb.RUN_SLOW, hosts=(MEMBER,), amount=3.0), (0.1, 0.7)),
+    ):
+        actions.carry_out(stage.ctx, act)
+        _eventually(lambda limits=limits: limits[0] < rate() < limits[1])  # type: ignore[misc]
+        actions.undo(stage.ctx, act)
+        _eventually(lambda: 0.8 < rate() < 1.2)
     assert ledger.outstanding(stage.ctx.ws) == ()
     stage.said(MEMBER, "sudo systemctl stop failover_agent.service")
 

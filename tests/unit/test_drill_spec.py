@@ -34,7 +34,7 @@ primary-frozen primary-isolated link-cut one-way-cut primary-mute long-round-tri
 slow-disk etcd-down dns-killed switchover switchover-and-back rolling-restart two-faults site-back-late
 two-sites-lost primary-alone cold-start recover reinit
 patroni-frozen sync-shrinks agent-dies-opened agent-dies-fenced agent-dies-promised agent-dies-released
-fenced-standby-reboots fenced-standby-converged
+fenced-standby-reboots fenced-standby-converged agent-clocks-run-wild
 saturated-primary faults-in-a-row lost-after-switchover cut-off-from-standbys
 """
 

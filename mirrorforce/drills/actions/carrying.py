@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from mirrorforce.drills import ledger, words
-from mirrorforce.drills.actions import cells, network, power, services, volumes
+from mirrorforce.drills.actions import cells, clocks, network, power, services, volumes
 from mirrorforce.drills.actions.context import Context, SkippedError
 from mirrorforce.drills.acts import Act, Verb
 from mirrorforce.errors import MirrorforceError
@@ -28,6 +28,9 @@ ACTIONS: Mapping[Verb, Action] = {
     Verb.LET_AGENT_DIE: services.let_agent_die,
     Verb.FREEZE_AGENT: services.freeze_agent,
     Verb.THAW: services.thaw,
+    Verb.RUN_FAST: clocks.run_wild,
+    Verb.RUN_SLOW: clocks.run_wild,
+    Verb.SET_RIGHT: clocks.set_right,
     Verb.PART: network.part,
     Verb.JOIN: network.join,
     Verb.ISOLATE: network.damage,
@@ -59,8 +62,11 @@ ACTIONS: Mapping[Verb, Action] = {
 _OF_THE_LAB = frozenset({
     Verb.POWER_OFF, Verb.POWER_ON, Verb.ISOLATE, Verb.REJOIN, Verb.CUT, Verb.CUT_ONE_WAY, Verb.DELAY,
     Verb.LOSE, Verb.MEND, Verb.SLOW_DISK, Verb.RESTORE_DISK, Verb.RESTART, Verb.TAKE_BACK,
+    Verb.RUN_FAST, Verb.RUN_SLOW, Verb.SET_RIGHT,
 })  # fmt: skip
-"""What takes hold of power, wires and disks: only a lab's are ours."""
+"""What takes hold of power, wires and disks: only a lab's are ours. Clocks: its hosts carry libfaketime."""
+
+_OF_AGENTS = frozenset({Verb.LET_AGENT_DIE, Verb.FREEZE_AGENT, Verb.RUN_FAST, Verb.RUN_SLOW})
 
 
 def refusal(ctx: Context, act: Act) -> str:
@@ -74,7 +80,7 @@ def refusal(ctx: Context, act: Act) -> str:
     foreign = sorted(site for site in sites if ctx.estate.site(site).platform != "lab")
     if act.verb in _OF_THE_LAB and foreign:
         return f"'{act.verb}' needs a lab; {', '.join(foreign)} is none"
-    if act.verb in {Verb.LET_AGENT_DIE, Verb.FREEZE_AGENT} and not ctx.estate.fence_and_release:
+    if act.verb in _OF_AGENTS and not ctx.estate.fence_and_release:
         return f"{ctx.estate.name} has no failover agents"
     if act.verb is Verb.SLOW_DISK:
         return disk_speed.refusal()
