@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mirrorforce import timings
 from mirrorforce.drills import cast as casting
 from mirrorforce.drills.actions import cells
 from mirrorforce.drills.cast import Facts
 from mirrorforce.errors import MirrorforceError
 from mirrorforce.onhost import etcd_leader_mover
+from mirrorforce.onhost.failover_agent.view import Pace
 from mirrorforce.operations import status, switchover, waiting
 
 if TYPE_CHECKING:
@@ -39,18 +41,32 @@ def require_healthy(ctx: Context, within: float = HEALTHY_WITHIN) -> dict[str, A
         ) from fault
 
 
-def bring_home(ctx: Context) -> dict[str, Any]:
-    """Switch every cell over to its preferred site that is not there; the status of the whole estate then."""
+@dataclass(frozen=True)
+class Home:
+    """A whole estate whose cells are at home.
+
+    report: its status. steady_at: from then on (monotonic clock, seconds) failover agents act as ever;
+    sooner, their guard time may have them keep still (rule 11).
+    """
+
+    report: dict[str, Any]
+    steady_at: float = 0.0
+
+
+def bring_home(ctx: Context) -> Home:
+    """Switch every cell over to its preferred site that is not there."""
     report = require_healthy(ctx)
     away = [cell for cell in report["cells"] if cell["primary"]["site"] != cell["preferred_site"]]
     for cell in away:
         site = cell["preferred_site"]
         switchover.switchover(ctx.ws, ctx.estate, ctx.inventory, cell["name"], site, ctx.say)
     if not away:
-        return report
+        return Home(report)
+    guard = Pace.of(timings.patroni(ctx.estate).ttl).guard if ctx.estate.fence_and_release else 0.0
+    steady_at = time.monotonic() + guard
     # An order that a killed drill left would hold etcd's leader where a primary is now.
     release_etcd_leader(ctx)
-    return waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say)
+    return Home(waiting.until_whole(ctx.ws, ctx.estate, ctx.inventory, on_progress=ctx.say), steady_at)
 
 
 def outrun_timelines(ctx: Context, primary: str) -> None:

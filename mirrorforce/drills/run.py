@@ -65,13 +65,14 @@ _ENDS_REFUSAL = frozenset({*words.BREAKS, *(verb for verb, word in words.WORDS.i
 
 @dataclass
 class Play:
-    """A repetition under way: the bound drill, its load, and what was seen so far."""
+    """A repetition under way: the bound drill, its load, `preparation.Home.steady_at`, and what was seen."""
 
     ctx: Context
     bound: BoundDrill
     facts: Facts
     running: Running
     found: Found
+    steady_at: float
     fault_at: float = math.nan
     fault_said: str = ""
     mended_at: float = math.inf
@@ -185,16 +186,16 @@ def _repetition(ctx: Context, drill: Drill, cell: str) -> Repetition:
         return round(time.monotonic() - clock, 1)
 
     try:
-        whole = preparation.bring_home(ctx)
-        facts = preparation.place_etcd_leader(ctx, cell, drill.given.etcd_leader, whole)
+        home = preparation.bring_home(ctx)
+        facts = preparation.place_etcd_leader(ctx, cell, drill.given.etcd_leader, home.report)
         preparation.outrun_timelines(ctx, facts.primary[cell])
         bound = binding.bind(drill, ctx.estate, cell, facts)
     except MirrorforceError as error:
         return Repetition(started, seconds(), error=str(error))
     if why := _refusal(ctx, bound):
         return Repetition(started, seconds(), skipped=why)
-    leads = _leadership(whole, cell)
-    play = Play(ctx, bound, facts, _started(ctx, bound, facts), Found(leads, leads))
+    leads = _leadership(home.report, cell)
+    play = Play(ctx, bound, facts, _started(ctx, bound, facts), Found(leads, leads), home.steady_at)
     return _played(play, started, clock)
 
 
@@ -237,7 +238,7 @@ def _broken_and_healed(play: Play, watched: evidence.Watched) -> str | None:
     error: str | None = None
     try:
         watched.start(play.bound.drill.expect.wal_volume is not None)
-        time.sleep(STEADY_SECONDS)
+        time.sleep(max(STEADY_SECONDS, play.steady_at - time.monotonic()))
         play.steps()
     except MirrorforceError as fault:
         error = str(fault)
