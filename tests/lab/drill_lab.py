@@ -71,7 +71,7 @@ def context(env: str) -> Context:
         Site(spec.site, "lab", spec.site, IPv4Network(spec.cidr), mirrored=True, application_hosts=0)
         for spec in networks.all_recorded(env)
     )
-    estate = Estate(env, f"{env}.test", "fast", {}, sites, (), (), (), ())
+    estate = Estate(env, f"{env}.test", "fast", {}, sites, (), (), (), (), fence_and_release=True)
     return Context(Workspace(env), estate, found)
 
 
