@@ -114,7 +114,7 @@ def spare_agents(ctx: Context) -> None:
 def thaw(ctx: Context, act: Act) -> None:
     """Let them run on. What lost its power meanwhile is not frozen any more."""
     watch = f"{_IF_WATCHED} systemctl thaw {WATCH}; fi"
-    again = f"{watch}; systemctl thaw {PATRONI} && {_signal('CONT', PATRONI)}"
+    again = f"{watch}; systemctl thaw {PATRONI}; {_signal('CONT', PATRONI)}"
     if ctx.estate.fence_and_release:
         again += f"; {_DISARM}; if systemctl --quiet is-active {AGENT}; then {_signal('CONT', AGENT)}; fi"
     ctx.on_all(ctx.with_power(act.hosts), again, "thaw")
