@@ -36,12 +36,14 @@ def variables(estate: Estate, hosts: Sequence[Host], host: Host, secrets: Estate
         (each for each in hosts if each.role == "control"),
         key=lambda each: estate.round_trip_ms(host.site, each.site),
     )
+    voter_of = {each.site: f"{each.address}:{ETCD_CLIENT_PORT}" for each in voters}
     return {
         "failover_agent_enabled": estate.fence_and_release,
         "failover_agent_cell": cell.name,
         "failover_agent_member": host.name,
         "failover_agent_members": {
-            each.name: {"address": str(each.address), "site": each.site} for each in members
+            each.name: {"address": str(each.address), "site": each.site, "voter": voter_of.get(each.site, "")}
+            for each in members
         },
         # The nearest voter first.
         "failover_agent_endpoints": [f"https://{each.address}:{ETCD_CLIENT_PORT}" for each in voters],

@@ -32,6 +32,8 @@ def table(streams: int, votes: int, *, members: Iterable[str] = (), booting: Ite
     held: PostgreSQL's port while clients wait for a switchover, with a timer. What they send is dropped, and
     sent again by their kernels; a new connection is reset, for somewhere else it may be welcome. Members
     (addresses) pass.
+
+    skipped: etcd's voters that nobody here is to wait for, each with a timer.
     """
     own = f"{PROBE_PORTS.start}-{PROBE_PORTS.stop - 1}"
     both = f"{{ {streams}, {votes} }}"
@@ -40,6 +42,7 @@ def table(streams: int, votes: int, *, members: Iterable[str] = (), booting: Ite
         f"add set {TABLE} fenced {{ type ipv4_addr; flags timeout; }}",
         f"add set {TABLE} booting {{ type ipv4_addr; }}",
         f"add set {TABLE} held {{ type inet_service; flags timeout; }}",
+        f"add set {TABLE} skipped {{ type ipv4_addr . inet_service; flags timeout; }}",
     ]
     for hook, address, port, ours in (
         ("output", "daddr", "dport", "sport"),
@@ -54,6 +57,7 @@ def table(streams: int, votes: int, *, members: Iterable[str] = (), booting: Ite
             f"add rule {chain} ip {address} @fenced tcp {port} {both} reject with tcp reset",
             f"add rule {chain} ip {address} @booting tcp {port} {streams} reject with tcp reset",
         ]
+    lines += [f"add rule {TABLE} output ip daddr . tcp dport @skipped reject with tcp reset"]
     if spared := ", ".join(sorted(members)):
         clients = f"{TABLE} input ip saddr != {{ {spared} }} tcp dport @held"
         lines += [
@@ -84,6 +88,11 @@ class Fence:
         """No longer; CommandError."""
         element = f"element {TABLE} held {{ {self._ports[0]} }}"
         _nft(f"add {element}\ndelete {element}\n")
+
+    def skip_voter(self, voter: str, seconds: float) -> None:
+        """Turn away what goes to this voter (address:port), so that who waits for it asks another one."""
+        element = f"{voter.replace(':', ' . ')} timeout {seconds:.0f}s"
+        _nft(f"add element {TABLE} skipped {{ {element} }}\n")
 
     def blocked(self) -> frozenset[str]:
         """Who is fenced off, as the kernel has it; CommandError."""

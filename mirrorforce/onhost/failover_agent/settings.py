@@ -22,10 +22,11 @@ PASSWORD_FILE = Path("/etc/mirrorforce/etcd_agent_password")
 
 @dataclass(frozen=True)
 class Member:
-    """A member of the cell."""
+    """A member of the cell. voter: etcd's in its site (address:port); '' where there is none."""
 
     address: str
     site: str
+    voter: str = ""
 
 
 @dataclass(frozen=True)
