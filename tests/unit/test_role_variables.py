@@ -76,6 +76,17 @@ def test_a_look_at_the_primary_has_time_for_its_round_trips_and_for_a_busy_serve
     assert agent_variables.look_limit(lab, "west", ["west"]) == agent_variables.LOOK_S
 
 
+def test_agents_know_which_voter_is_lost_with_a_members_site(
+    estate: Estate, variables: dict[str, Variables]
+) -> None:
+    hosts = placement.hosts(estate)
+    voters = {host.site: f"{host.address}:2379" for host in hosts if host.role == "control"}
+    for host in hosts:
+        given: Any = variables[host.name]
+        for member in given.get("failover_agent_members", {}).values():
+            assert member["voter"] == voters.get(member["site"], ""), host.name
+
+
 def test_site_yml_gives_each_host_these_roles() -> None:
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
     by_hosts = {
