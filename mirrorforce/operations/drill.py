@@ -183,7 +183,7 @@ def _run(turn: Turn, estate: Estate, repetitions: tuple[Repetition, ...]) -> Dri
         why=turn.drill.why,
         cell=turn.cell,
         repetitions=repetitions,
-        outage_at_most=objective(turn.drill.expect, estate, names.cell(estate, turn.cell)),
+        outage_at_most=objective(turn.drill.expect, estate, estate.cell(turn.cell)),
     )
 
 

@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 
 from mirrorforce.onhost.etcd import KeyValue
 from mirrorforce.onhost.failover_agent import coordination, floors, may_promote
-from mirrorforce.onhost.failover_agent.coordination import Close, Known, Refuse, Release
-from mirrorforce.onhost.failover_agent.keys import Cell, Compare, Put
-from mirrorforce.onhost.failover_agent.view import Floor, Leader, Pace, Promise, Round, Sync, View, Vote
+from mirrorforce.onhost.failover_agent.coordination import Close, Refuse, Release
+from mirrorforce.onhost.failover_agent.keys import Compare, Put
+from mirrorforce.onhost.failover_agent.view import Floor, Leader, Promise, Round, Sync, View, Vote
+from tests.agent_samples import CELL, PACE, SEES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CELL = Cell("na1")
-PACE = Pace.of(20.0)
 BOTH = frozenset({"s1", "s2"})
 SYNC = Sync("old", BOTH, 1, 50, version=7)
 FLOOR = Floor(100, 50, 7, BOTH, 1, revision=51)
@@ -33,7 +32,6 @@ ROUND = Round("s1", "old", 40, 50, revision=60)
 PROMISES = {name: Promise("old", 40, 50, 100, heir=True, revision=61) for name in BOTH}
 VOTES = {name: Vote("old", 40, f"site of {name}") for name in BOTH}
 PROMISED = replace(LED, round=ROUND, promises=PROMISES, votes=VOTES)
-SEES = Known(suspicious=True, leader_seen_for=60.0)
 SHRUNK = Sync("old", frozenset({"s1"}), 0, 55, version=8)
 
 
